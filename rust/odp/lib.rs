@@ -19,6 +19,7 @@ extern crate std;
 pub mod error;
 pub mod key;
 pub mod nlattr;
+pub mod uapi;
 
 pub use error::{
     Errno,
