@@ -17,6 +17,7 @@
 extern crate std;
 
 pub mod error;
+pub mod headers;
 pub mod key;
 pub mod nlattr;
 pub mod uapi;
