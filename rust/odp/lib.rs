@@ -16,10 +16,13 @@
 #[cfg(all(test, not(MODULE)))]
 extern crate std;
 
+pub mod checksum;
+pub mod actions;
 pub mod error;
 pub mod headers;
 pub mod key;
 pub mod nlattr;
+pub mod rewrite;
 pub mod uapi;
 
 pub use error::{
