@@ -18,6 +18,7 @@ extern crate std;
 
 pub mod checksum;
 pub mod actions;
+pub mod actions;
 pub mod error;
 pub mod headers;
 pub mod key;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Actions: from the netlink attributes of a request to a program that can be executed.
+//!
+//! User space sends a list of actions as attributes, in which lists can be nested. [`compile`]
+//! validates it against the flow's key and turns it into a [`Program`]: a flat array of [`Op`]s, in
+//! which the operations of a nested list follow the operation it belongs to, an area of data for
+//! what does not fit an operation, and the bytes to dump the actions with. A program can only be
+//! had from [`Compiled`], that only from [`compile`]: what is executed was validated.
+//!
+//! Nothing here allocates. The caller gives a [`Sink`] to which the parts are appended, and which
+//! makes what only the kernel can make: the tunnel to set, the connection tracking template.
+//!
+//! # Executing
+//!
+//! ```ignore
+//! let mut list = program.list();
+//! while let Some(op) = program.next(&mut list) {
+//!     match op {
+//!         Op::Output { port, last } => ..,
+//!         Op::SetIpv4 { at } => if let Some([value, mask]) = program.get(at) { .. },
+//!         Op::Sample { body, probability, .. } => {
+//!             let body = list.take(body); // Always, or the body would be executed next.
+//!             ..
+//!         }
+//!         ..
+//!     }
+//! }
+//! ```
+//!
+//! An operation marked `last` is the last one of its list and ends it: it may consume the packet
+//! where others need a copy of it.
+
+mod compile;
+mod ct;
+mod op;
+mod program;
+mod tunnel;
+mod upcall;
+
+pub use compile::{
+    compile,
+    Compiled,
+    Env,
+    Sink,
+    MAX_DEPTH, //
+};
+pub use ct::{
+    Ct,
+    Family,
+    Nat,
+    NatKind, //
+};
+pub use op::{
+    At,
+    Bytes,
+    HashAlg,
+    Op, //
+};
+pub use program::{
+    List,
+    Program,
+    Store, //
+};
+pub use tunnel::TunnelSet;
+pub use upcall::{
+    Userspace,
+    UserspaceHeader, //
+};
