@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A netlink socket that waits for its answers.
+//!
+//! Sequence numbers pair answers with requests; what does not belong to the request at hand is
+//! passed over. Errors come with the kernel's extended acknowledgement.
+
+use super::error::Error;
+use super::error::KernelError;
+use super::error::Result;
+use super::message::NLMSG_HDRLEN;
+use super::message::Reply;
+use super::message::Request;
+use netlink_packet_core::NLM_F_ACK;
+use netlink_packet_core::NLM_F_CAPPED;
+use netlink_packet_core::NLM_F_DUMP;
+use netlink_packet_core::NLM_F_DUMP_INTR;
+use netlink_packet_core::NLMSG_DONE;
+use netlink_packet_core::NLMSG_ERROR;
+use netlink_packet_core::NLMSG_NOOP;
+use netlink_packet_core::NLMSG_OVERRUN;
+use netlink_packet_core::NetlinkBuffer;
+use netlink_sys::SocketAddr;
+use netlink_sys::protocols::NETLINK_GENERIC;
+use rustix::net::RecvFlags;
+use rustix::net::sockopt;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+
+/// The room for one read: an upcall with a packet of 64 KiB, its key and actions.
+pub const RECV_ROOM: usize = 192 * 1024;
+/// The most requests sent at once: their acknowledgements queue up while the kernel works on them.
+pub const MAX_BATCH: usize = 64;
+/// The most bytes sent at once, but for a single request.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
+/// `NLM_F_ACK_TLVS`: attributes follow the error.
+const NLM_F_ACK_TLVS: u16 = 512;
+
+/// A netlink socket, connected to the kernel.
+#[derive(Debug)]
+pub struct Socket {
+    inner: netlink_sys::Socket,
+    port: u32,
+    sequence: u32,
+    buf: Vec<u8>,
+}
+
+impl Socket {
+    /// Opens a generic netlink socket.
+    pub fn open() -> Result<Self> {
+        Self::open_protocol(NETLINK_GENERIC)
+    }
+
+    /// Opens a socket of another netlink protocol.
+    pub(crate) fn open_protocol(protocol: isize) -> Result<Self> {
+        let mut inner = netlink_sys::Socket::new(protocol).map_err(Error::io("socket"))?;
+        let address = inner.bind_auto().map_err(Error::io("bind"))?;
+        // From now on no process can send us messages in the kernel's name.
+        inner
+            .connect(&SocketAddr::new(0, 0))
+            .map_err(Error::io("connect"))?;
+        inner.set_ext_ack(true).map_err(Error::io("setsockopt"))?;
+        inner.set_cap_ack(true).map_err(Error::io("setsockopt"))?;
+        Ok(Self {
+            port: address.port_number(),
+            // Port and time differ between two users of a port number: stale answers do not match.
+            sequence: address.port_number().wrapping_mul(0x9e37_79b9) >> 1,
+            inner,
+            buf: Vec::with_capacity(RECV_ROOM),
+        })
+    }
+
+    /// The netlink port, which is what an upcall pid is.
+    pub const fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Asks for a receive buffer of so many bytes, beyond the system's limit if we may.
+    pub fn set_receive_buffer(&self, bytes: usize) -> Result<()> {
+        sockopt::set_socket_recv_buffer_size_force(&self.inner, bytes)
+            .or_else(|_| sockopt::set_socket_recv_buffer_size(&self.inner, bytes))
+            .map_err(|error| Error::io("setsockopt")(error.into()))
+    }
+
+    /// Joins a multicast group.
+    pub fn subscribe(&mut self, group: u32) -> Result<()> {
+        self.inner
+            .add_membership(group)
+            .map_err(Error::io("setsockopt"))
+    }
+
+    /// Makes [`Socket::receive`] return at once when there is nothing to read.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+        self.inner
+            .set_non_blocking(nonblocking)
+            .map_err(Error::io("fcntl"))
+    }
+
+    /// Reads once: upcalls or notifications.
+    ///
+    /// Waits if the socket is a blocking one; else `None` says that there is nothing to read.
+    /// [`Error::Overrun`] says that messages were lost; the next read goes on behind them.
+    pub fn receive(&mut self) -> Result<Option<Messages<'_>>> {
+        match self.read() {
+            Ok(()) => Ok(Some(Messages { rest: &self.buf })),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a request and waits until it is acknowledged. `parse` is given the reply, if any.
+    pub fn transact<T>(
+        &mut self,
+        request: Request,
+        parse: impl FnOnce(Reply<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut parse = Some(parse);
+        let mut parsed = None;
+        let mut outcome = self.batch([request], |_, reply| {
+            if let Some(parse) = parse.take() {
+                parsed = Some(parse(reply));
+            }
+        })?;
+        if let Some(Err(error)) = outcome.pop() {
+            return Err(error.into());
+        }
+        parsed.transpose()
+    }
+
+    /// Sends requests, many with one system call, and waits until each is acknowledged.
+    ///
+    /// The outcome of each is in its place of the returned vector: the kernel goes on with the next
+    /// one when one has failed. `on_reply` is given the place of a request and its reply.
+    pub fn batch(
+        &mut self,
+        requests: impl IntoIterator<Item = Request>,
+        mut on_reply: impl FnMut(usize, Reply<'_>),
+    ) -> Result<Vec<Result<(), KernelError>>> {
+        let mut outcomes = Vec::new();
+        let mut bytes = Vec::new();
+        let mut first = self.next_sequence();
+        let mut pending = 0;
+        for mut request in requests {
+            let full = bytes.len() + request.as_bytes().len() > MAX_BATCH_BYTES;
+            if pending == MAX_BATCH || (full && pending > 0) {
+                self.send(&bytes)?;
+                self.await_acks(first, pending, &mut outcomes, &mut on_reply)?;
+                bytes.clear();
+                first = self.next_sequence();
+                pending = 0;
+            }
+            request.set_sequence(if pending == 0 {
+                first
+            } else {
+                self.next_sequence()
+            });
+            request.add_flags(NLM_F_ACK);
+            bytes.extend_from_slice(request.as_bytes());
+            bytes.resize(odp::nlattr::align(bytes.len()), 0);
+            pending += 1;
+        }
+        if pending > 0 {
+            self.send(&bytes)?;
+            self.await_acks(first, pending, &mut outcomes, &mut on_reply)?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Starts a dump.
+    pub fn dump(&mut self, mut request: Request) -> Result<Dump<'_>> {
+        let sequence = self.next_sequence();
+        request.set_sequence(sequence);
+        request.add_flags(NLM_F_DUMP);
+        self.send(request.as_bytes())?;
+        self.buf.clear();
+        Ok(Dump {
+            socket: self,
+            sequence,
+            at: 0,
+            done: false,
+            interrupted: false,
+        })
+    }
+
+    /// Reads until the last of `count` requests, numbered from `first` on, is acknowledged.
+    fn await_acks(
+        &mut self,
+        first: u32,
+        count: usize,
+        outcomes: &mut Vec<Result<(), KernelError>>,
+        on_reply: &mut impl FnMut(usize, Reply<'_>),
+    ) -> Result<()> {
+        let base = outcomes.len();
+        while outcomes.len() < base + count {
+            self.read()?;
+            for message in Parts::new(&self.buf) {
+                let message = message?;
+                let index = message.sequence.wrapping_sub(first) as usize;
+                if index >= count {
+                    continue;
+                }
+                match message.kind() {
+                    Kind::Ack(outcome) => {
+                        // Requests are worked on in their order.
+                        if base + index != outcomes.len() {
+                            return Err(Error::Malformed("acknowledgement out of order"));
+                        }
+                        outcomes.push(outcome);
+                    }
+                    Kind::Data(payload) => {
+                        on_reply(base + index, Reply::parse(message.family, payload)?);
+                    }
+                    Kind::Noop => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request and returns the payload of the reply. For families that are not ours.
+    pub(crate) fn query_raw(&mut self, mut request: Request) -> Result<Vec<u8>> {
+        let sequence = self.next_sequence();
+        request.set_sequence(sequence);
+        request.add_flags(NLM_F_ACK);
+        self.send(request.as_bytes())?;
+        let mut reply = Vec::new();
+        loop {
+            self.read()?;
+            for message in Parts::new(&self.buf) {
+                let message = message?;
+                if message.sequence != sequence {
+                    continue;
+                }
+                match message.kind() {
+                    Kind::Ack(outcome) => return Ok(outcome.map(|()| reply)?),
+                    Kind::Data(payload) => reply = payload.to_vec(),
+                    Kind::Noop => {}
+                }
+            }
+        }
+    }
+
+    fn next_sequence(&mut self) -> u32 {
+        // Zero is for what was not asked for.
+        self.sequence = self.sequence.wrapping_add(1).max(1);
+        self.sequence
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<()> {
+        loop {
+            match self.inner.send(bytes, 0) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("send")(error)),
+            }
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let flags = RecvFlags::TRUNC.bits() as i32;
+        loop {
+            self.buf.clear();
+            match self.inner.recv(&mut self.buf, flags) {
+                Ok(len) if len > self.buf.len() => {
+                    return Err(Error::Malformed("message longer than the buffer"));
+                }
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io("recv")(error)),
+            }
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+/// A dump that is under way. What is left of it is read when it is dropped.
+#[derive(Debug)]
+pub struct Dump<'a> {
+    socket: &'a mut Socket,
+    sequence: u32,
+    at: usize,
+    done: bool,
+    interrupted: bool,
+}
+
+impl Dump<'_> {
+    /// The next reply; `None` at the end.
+    #[expect(clippy::should_implement_trait, reason = "it lends what it returns")]
+    pub fn next(&mut self) -> Result<Option<Reply<'_>>> {
+        let range = loop {
+            if self.done {
+                return Ok(None);
+            }
+            if self.at >= self.socket.buf.len() {
+                self.at = 0;
+                if let Err(error) = self.socket.read() {
+                    // Nothing says whether an end is still to come.
+                    self.done = true;
+                    return Err(error);
+                }
+            }
+            let Some(message) = Parts::new(&self.socket.buf[self.at..]).next() else {
+                self.at = usize::MAX;
+                continue;
+            };
+            let message = message.inspect_err(|_| self.done = true)?;
+            let start = self.at + NLMSG_HDRLEN;
+            self.at = self.at.saturating_add(message.advance);
+            if message.sequence != self.sequence {
+                continue;
+            }
+            self.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+            match message.kind() {
+                Kind::Ack(outcome) => {
+                    self.done = true;
+                    outcome?;
+                }
+                Kind::Data(payload) => break (message.family, start..start + payload.len()),
+                Kind::Noop => {}
+            }
+        };
+        let (family, range) = range;
+        Reply::parse(family, &self.socket.buf[range]).map(Some)
+    }
+
+    /// Whether the kernel has said that the dump is inconsistent because of a change meanwhile.
+    pub const fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+}
+
+impl Drop for Dump<'_> {
+    fn drop(&mut self) {
+        while let Ok(Some(_)) = self.next() {}
+    }
+}
+
+/// The messages of one read. What is no message of a family is passed over.
+#[derive(Clone, Debug)]
+pub struct Messages<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Result<Reply<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let mut parts = Parts::new(self.rest);
+            let message = parts.next();
+            self.rest = parts.rest;
+            match message? {
+                Err(error) => return Some(Err(error)),
+                Ok(message) => {
+                    if let Kind::Data(payload) = message.kind() {
+                        return Some(Reply::parse(message.family, payload));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One netlink message, header taken apart.
+struct Part<'a> {
+    family: u16,
+    flags: u16,
+    sequence: u32,
+    payload: &'a [u8],
+    /// The bytes to the next message.
+    advance: usize,
+}
+
+enum Kind<'a> {
+    /// The end of what belongs to a request.
+    Ack(Result<(), KernelError>),
+    Data(&'a [u8]),
+    Noop,
+}
+
+impl<'a> Part<'a> {
+    fn kind(&self) -> Kind<'a> {
+        match self.family {
+            NLMSG_ERROR | NLMSG_DONE => Kind::Ack(self.outcome()),
+            NLMSG_NOOP | NLMSG_OVERRUN => Kind::Noop,
+            _ => Kind::Data(self.payload),
+        }
+    }
+
+    /// What an error or the end of a dump says.
+    fn outcome(&self) -> Result<(), KernelError> {
+        let Some((code, rest)) = self.payload.split_first_chunk::<4>() else {
+            return Ok(());
+        };
+        let code = i32::from_ne_bytes(*code);
+        if code >= 0 {
+            return Ok(());
+        }
+        // The request comes back before the attributes: its header alone, or all of it.
+        let request = if self.family == NLMSG_DONE {
+            0
+        } else if self.flags & NLM_F_CAPPED != 0 {
+            NLMSG_HDRLEN
+        } else {
+            let len = rest
+                .first_chunk::<4>()
+                .map_or(0, |l| u32::from_ne_bytes(*l));
+            odp::nlattr::align(len as usize)
+        };
+        let attrs = match rest.get(request..) {
+            Some(attrs) if self.flags & NLM_F_ACK_TLVS != 0 => attrs,
+            _ => &[],
+        };
+        Err(KernelError::parse(code.saturating_neg(), attrs))
+    }
+}
+
+/// Iterates over the netlink messages in what was read.
+struct Parts<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn new(rest: &'a [u8]) -> Self {
+        Self { rest }
+    }
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Result<Part<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let all = self.rest;
+        if all.is_empty() {
+            return None;
+        }
+        self.rest = &[];
+        let Ok(header) = NetlinkBuffer::new_checked(all) else {
+            return Some(Err(Error::Malformed("bad netlink header")));
+        };
+        let len = header.length() as usize;
+        let advance = odp::nlattr::align(len);
+        self.rest = all.get(advance..).unwrap_or(&[]);
+        Some(Ok(Part {
+            family: header.message_type(),
+            flags: header.flags(),
+            sequence: header.sequence_number(),
+            payload: &all[NLMSG_HDRLEN..len],
+            advance,
+        }))
+    }
+}

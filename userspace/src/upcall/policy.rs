@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a policy is: the part that decides, apart from the engine that carries decisions out.
+//!
+//! The engine owns sockets, threads and the datapath's flows. A policy owns what it knows of the
+//! network. For each miss the engine asks [`Policy::decide`]; the answer becomes a flow, and stays
+//! one for as long as [`Policy::revalidate`] stands by it.
+
+use super::{
+    actions::Actions,
+    time::Millis, //
+};
+use odp::Key;
+
+/// A port of the datapath.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its number in the datapath.
+    pub number: u32,
+    /// The name of its network device.
+    pub name: String,
+}
+
+/// A packet that the datapath has no flow for.
+#[derive(Clone, Copy, Debug)]
+pub struct Miss<'a> {
+    /// The flow key the datapath extracted from the packet.
+    pub key: &'a Key,
+    /// The packet, from the Ethernet header on; VLAN tags are in their place.
+    pub packet: &'a [u8],
+    /// When it was received.
+    pub now: Millis,
+}
+
+/// What to do with a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The actions; none of them drop the packet.
+    pub actions: Actions,
+    /// The bits of the key the actions depend on: the packets that agree on them are treated
+    /// alike, and need not be asked about. `None`: ask about the next one again.
+    pub mask: Option<Key>,
+}
+
+/// What becomes of an installed flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is still right.
+    Keep,
+    /// It shall act otherwise from now on, on the same packets.
+    Modify(Actions),
+    /// It shall go; its packets will be asked about anew.
+    Delete,
+}
+
+/// A flow the engine has installed.
+#[derive(Clone, Copy, Debug)]
+pub struct Installed<'a> {
+    /// The key of the packet it was installed for, unmasked.
+    pub key: &'a Key,
+    /// The bits it matches.
+    pub mask: &'a Key,
+    /// What it does.
+    pub actions: &'a Actions,
+}
+
+/// What a flow has seen since the policy was last told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, link-layer headers included.
+    pub bytes: u64,
+    /// When the last packet came.
+    pub used: Millis,
+}
+
+/// Decides what a datapath does with its packets.
+///
+/// All methods are called from several threads at once.
+pub trait Policy: Send + Sync {
+    /// What to do with a packet, and with those like it.
+    fn decide(&self, miss: &Miss<'_>) -> Decision;
+
+    /// Whether a flow still does what [`Policy::decide`] would say today.
+    ///
+    /// Must not learn from the key: the packet it was extracted from is long gone.
+    fn revalidate(&self, flow: &Installed<'_>, now: Millis) -> Verdict;
+
+    /// A number that has grown whenever an earlier decision may no longer hold.
+    ///
+    /// The engine reads it before it asks for a decision, and asks about a flow again as soon as
+    /// the number is not what it was then.
+    fn generation(&self) -> u64;
+
+    /// Packets went through a flow without being asked about.
+    fn traffic(&self, flow: &Installed<'_>, traffic: &Traffic) {
+        let _ = (flow, traffic);
+    }
+
+    /// A port has come, before any of its packets is asked about.
+    fn port_added(&self, port: &Port);
+
+    /// A port has gone, and its number may be given to another.
+    fn port_removed(&self, number: u32);
+
+    /// Time has passed: called once in a while, at least every second.
+    fn tick(&self, now: Millis) {
+        let _ = now;
+    }
+}
