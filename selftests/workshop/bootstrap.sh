@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# bootstrap.sh MMDEBSTRAP-ARG...: mmdebstrap with what our two roots have in
+# common, as root or, in a user namespace, as a plain user.
+#
+# A plain user's namespace has a single user id, so the packages' chown() to
+# others would fail. A system call filter makes these calls do nothing and
+# succeed; the files' owners do not matter here.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+
+# shellcheck disable=SC2016	# mmdebstrap's own shell expands the hook
+args=(
+	--mode=root --variant=minbase
+	--aptopt='APT::Install-Recommends "false"'
+	--aptopt='APT::Sandbox::User "root"'
+	--aptopt='Acquire::Languages "none"'
+	--customize-hook='rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/usr/share/info/*'
+)
+
+[ "${OVS_FAKE_OWNER-}" = 1 ] || [ "$(id -u)" = 0 ] ||
+	exec env OVS_FAKE_OWNER=1 unshare --mount --map-root-user "${BASH_SOURCE[0]}" "$@"
+if [ "${OVS_FAKE_OWNER-}" = 1 ]; then
+	exec perl "$here/fake-owner.pl" mmdebstrap "${args[@]}" "$@"
+fi
+exec mmdebstrap "${args[@]}" "$@"

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# What every VM of ours gets: the modules and programs built from this checkout,
+# and the tests. Sets vm_args for boot.sh. To be sourced after common.sh.
+vm_args=()
+for f in "$OVS_BUILD"/modules/*.ko; do
+	[ ! -e "$f" ] || vm_args+=(-m "$f")
+done
+for f in "$OVS_BUILD"/bin/*; do
+	[ ! -e "$f" ] || vm_args+=(-b "$f")
+done
+vm_args+=(-c "$OVS_TOP/selftests:/ovs/selftests")
