@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C helpers: what Rust cannot call directly, because it is an inline function
+ * or a macro.
+ *
+ * With GCC each helper is an out-of-line call. On the path of a packet they are
+ * coarse: one for a step, none for the field of a struct, which Rust reads and
+ * writes through the bindings. One file for each header or family of headers.
+ */
+
+#include <linux/compiler_types.h>
+
+#include "percpu.c"
+#include "sync.c"
+#include "net.c"
+#include "netlink.c"
