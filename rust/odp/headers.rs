@@ -215,15 +215,8 @@ pub struct Arp {
 
 impl Arp {
     /// Whether the addresses are of Ethernet and IPv4.
-    pub fn is_ethernet_ipv4(&self) -> bool {
-        let want = Self {
-            hrd: Be16::new(1),
-            pro: Be16::new(ethertype::IPV4),
-            hln: 6,
-            pln: 4,
-            ..*self
-        };
-        *self == want
+    pub const fn is_ethernet_ipv4(&self) -> bool {
+        self.hrd.get() == 1 && self.pro.get() == ethertype::IPV4 && self.hln == 6 && self.pln == 4
     }
 }
 

@@ -20,6 +20,7 @@ pub mod checksum;
 pub mod actions;
 pub mod actions;
 pub mod error;
+pub mod extract;
 pub mod headers;
 pub mod key;
 pub mod nlattr;
