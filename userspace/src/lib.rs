@@ -8,5 +8,6 @@
 //! [`odp`]'s, which is part of the kernel module as well.
 
 pub mod client;
+pub mod upcall;
 
 pub use odp;

@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Flow identifiers.
+//! The identifiers the engine gives to flows.
 
+use crate::client::Ufid;
 use odp::Key;
 use std::{
-    fmt,
     hash::{
         BuildHasher,
+        Hash,
+        Hasher,
         RandomState, //
     },
+    iter,
 };
 
-/// A unique flow identifier: what a flow is called between the engine and the datapath.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ufid(pub [u8; 16]);
-
-impl fmt::Display for Ufid {
-    /// Prints as `ovs-dpctl` does: eight, four, four, four and twelve hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Ufid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Makes identifiers.
+/// Makes flow identifiers.
 ///
 /// An identifier is a hash over the bits a flow matches and their values, so that all packets of
 /// one megaflow lead to the same identifier. The hash is keyed anew in each process: who sends
@@ -44,20 +24,33 @@ pub struct Ufids {
     halves: [RandomState; 2],
 }
 
+/// What an identifier is made of: the words of a key that are matched.
+struct Matched<'a> {
+    key: &'a Key,
+    mask: &'a Key,
+}
+
+impl Hash for Matched<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let words = iter::zip(self.key.words(), self.mask.words());
+        for (at, (word, mask)) in words.enumerate().filter(|(_, (_, mask))| **mask != 0) {
+            (at, word & mask, mask).hash(state);
+        }
+    }
+}
+
 impl Ufids {
-    /// With keys of its own.
+    /// With hash keys of its own.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// The identifier of the flow that matches `key` in the bits of `mask`.
     pub fn of(&self, key: &Key, mask: &Key) -> Ufid {
-        let masked = key.masked(mask);
-        let [high, low] = &self.halves;
-        let flow = (masked.words(), mask.words());
         let mut ufid = [0; 16];
-        ufid[..8].copy_from_slice(&high.hash_one(flow).to_be_bytes());
-        ufid[8..].copy_from_slice(&low.hash_one(flow).to_be_bytes());
+        for (to, half) in iter::zip(ufid.chunks_exact_mut(8), &self.halves) {
+            to.copy_from_slice(&half.hash_one(Matched { key, mask }).to_ne_bytes());
+        }
         Ufid(ufid)
     }
 }
@@ -65,6 +58,7 @@ impl Ufids {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_matched_bits_count() {
@@ -93,9 +87,21 @@ mod tests {
         assert_ne!(ufids.of(&Key::ZERO, &mask), ufids.of(&Key::ZERO, &wider));
     }
 
-    #[test]
-    fn text() {
-        let ufid = Ufid(*b"\x01\x23\x45\x67\x89\xab\xcd\xef\x00\x11\x22\x33\x44\x55\x66\x77");
-        assert_eq!(ufid.to_string(), "01234567-89ab-cdef-0011-223344556677");
+    proptest! {
+        #[test]
+        fn the_same_for_a_megaflow_and_for_no_other(
+            a: [u64; 4], b: [u64; 4], mask: [u64; 4],
+        ) {
+            let ufids = Ufids::new();
+            let key = |words: [u64; 4]| {
+                let mut key = Key::ZERO;
+                key.words_mut()[..4].copy_from_slice(&words);
+                key
+            };
+            let (a, b, mask) = (key(a), key(b), key(mask));
+            let same = ufids.of(&a, &mask) == ufids.of(&b, &mask);
+            prop_assert_eq!(same, a.masked(&mask) == b.masked(&mask));
+            prop_assert_eq!(ufids.of(&a, &mask), ufids.of(&a.masked(&mask), &mask));
+        }
     }
 }

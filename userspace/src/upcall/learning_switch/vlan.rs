@@ -135,10 +135,12 @@ impl Mode {
     fn is_member(&self, vid: Vid) -> bool {
         match self {
             Self::Access(access) => vid == *access,
-            Self::Trunk { vlans, native } => {
-                vid <= VID_MAX
-                    && (vlans.contains(vid) || native.is_some_and(|native| native.vid == vid))
-            }
+            Self::Trunk { vlans, native } => match native {
+                Some(native) if native.vid == vid => true,
+                // Its packets would be taken for those of the native VLAN.
+                Some(_) if vid == 0 => false,
+                _ => vid <= VID_MAX && vlans.contains(vid),
+            },
         }
     }
 }
@@ -307,13 +309,25 @@ mod tests {
     fn nonsense_is_refused() {
         assert_eq!(error("eth0"), ConfigError::NoName);
         assert_eq!(error(":access=1"), ConfigError::NoName);
-        assert_eq!(error("p:acces=1"), ConfigError::UnknownOption("acces=1".into()));
-        assert_eq!(error("p:access"), ConfigError::UnknownOption("access".into()));
+        assert_eq!(
+            error("p:acces=1"),
+            ConfigError::UnknownOption("acces=1".into())
+        );
+        assert_eq!(
+            error("p:access"),
+            ConfigError::UnknownOption("access".into())
+        );
         assert_eq!(error("p:access=4095"), ConfigError::BadVlan("4095".into()));
         assert_eq!(error("p:trunk=1,,2"), ConfigError::BadVlan("".into()));
         assert_eq!(error("p:trunk=9-8"), ConfigError::BadVlan("9-8".into()));
-        assert_eq!(error("p:access=1:trunk=2"), ConfigError::Conflict("trunk=2".into()));
-        assert_eq!(error("p:native=1:native=1"), ConfigError::Conflict("native=1".into()));
+        assert_eq!(
+            error("p:access=1:trunk=2"),
+            ConfigError::Conflict("trunk=2".into())
+        );
+        assert_eq!(
+            error("p:native=1:native=1"),
+            ConfigError::Conflict("native=1".into())
+        );
     }
 
     fn any_mode() -> impl Strategy<Value = Mode> {
