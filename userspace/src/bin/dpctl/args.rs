@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line.
+
+use clap::ArgAction;
+use clap::Parser;
+use clap::error::ContextKind;
+use clap::error::ContextValue;
+use clap::error::ErrorKind;
+use std::time::Duration;
+
+/// Administers Open vSwitch datapaths.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "dpctl",
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Args {
+    /// Print statistics for ports and flows
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "statistics")]
+    pub(crate) statistics: bool,
+    /// mod-flow: reset the statistics to zero
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "clear")]
+    pub(crate) clear: bool,
+    /// mod-flow: create the flow if it does not exist
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "may_create")]
+    pub(crate) may_create: bool,
+    /// Refuse commands that change anything
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "read_only")]
+    pub(crate) read_only: bool,
+    /// Print more; may be repeated
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) more: u8,
+    /// Print the names of ports
+    #[arg(long, action = ArgAction::SetTrue, overrides_with_all = ["names", "no_names"])]
+    names: bool,
+    /// Print the numbers of ports
+    #[arg(long, action = ArgAction::SetTrue, overrides_with_all = ["names", "no_names"])]
+    no_names: bool,
+    /// Give up after so many seconds
+    #[arg(short, long, value_name = "SECS", overrides_with = "timeout")]
+    timeout: Option<String>,
+    /// Log what is done
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Print this help
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "help")]
+    pub(crate) help: bool,
+    /// Print the options
+    #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "option")]
+    pub(crate) option: bool,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::SetTrue, overrides_with = "version")]
+    pub(crate) version: bool,
+    /// The command
+    pub(crate) command: Option<String>,
+    /// Its arguments
+    #[arg(value_name = "ARG")]
+    pub(crate) args: Vec<String>,
+}
+
+impl Args {
+    /// Reads the command line. The error is one line for the user.
+    pub(crate) fn read() -> Result<Self, String> {
+        Self::try_parse().map_err(|error| explain(&error))
+    }
+
+    /// Whether ports are printed by name.
+    pub(crate) fn names(&self) -> bool {
+        self.names || (self.more > 0 && !self.no_names)
+    }
+
+    /// How long the command may take.
+    pub(crate) fn timeout(&self) -> Result<Option<Duration>, String> {
+        let Some(text) = &self.timeout else {
+            return Ok(None);
+        };
+        match text.parse::<u32>() {
+            Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.into()))),
+            _ => Err(format!("value {text} on -t or --timeout is invalid")),
+        }
+    }
+}
+
+/// Words an error as getopt_long does, which `ovs-dpctl` uses.
+fn explain(error: &clap::Error) -> String {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.as_str(),
+        _ => "",
+    };
+    let name = argument.split([' ', '=']).next().unwrap_or(argument);
+    match error.kind() {
+        ErrorKind::UnknownArgument if name.starts_with("--") => {
+            format!("unrecognized option '{name}'")
+        }
+        ErrorKind::UnknownArgument => {
+            format!("invalid option -- '{}'", name.trim_start_matches('-'))
+        }
+        ErrorKind::InvalidValue => format!("option '{name}' requires an argument"),
+        ErrorKind::TooManyValues => format!("option '{name}' doesn't allow an argument"),
+        _ => error.kind().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Args::command().debug_assert();
+    }
+
+    fn parse(args: &[&str]) -> Result<Args, String> {
+        let args = ["dpctl"].iter().chain(args);
+        Args::try_parse_from(args).map_err(|error| explain(&error))
+    }
+
+    #[test]
+    fn options_may_follow_the_command() {
+        let args = parse(&["show", "-s", "dp0", "--more", "-m"]).unwrap();
+        assert!(args.statistics);
+        assert_eq!(args.more, 2);
+        assert_eq!(args.command.as_deref(), Some("show"));
+        assert_eq!(args.args, ["dp0"]);
+    }
+
+    #[test]
+    fn the_last_of_two_options_counts() {
+        assert!(parse(&["-m", "dump-flows"]).unwrap().names());
+        assert!(!parse(&["-m", "--names", "--no-names"]).unwrap().names());
+        assert!(parse(&["--no-names", "--names"]).unwrap().names());
+        assert!(parse(&["-s", "-s"]).unwrap().statistics);
+    }
+
+    #[test]
+    fn errors_are_worded_as_usual() {
+        assert_eq!(parse(&["show", "-z"]).unwrap_err(), "invalid option -- 'z'");
+        assert_eq!(
+            parse(&["--nope=3"]).unwrap_err(),
+            "unrecognized option '--nope'"
+        );
+        assert_eq!(
+            parse(&["show", "--timeout"]).unwrap_err(),
+            "option '--timeout' requires an argument"
+        );
+        assert_eq!(
+            parse(&["-t", "x"]).unwrap().timeout().unwrap_err(),
+            "value x on -t or --timeout is invalid"
+        );
+        assert_eq!(
+            parse(&["-t", "3"]).unwrap().timeout(),
+            Ok(Some(Duration::from_secs(3)))
+        );
+    }
+}

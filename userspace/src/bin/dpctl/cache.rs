@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands for the masks cache: cache-get-size, cache-set-size.
+
+use crate::context::Context;
+use crate::context::Outcome;
+use crate::datapath;
+use openvswitch::client::Datapath;
+use openvswitch::client::DatapathChange;
+use openvswitch::client::DatapathId;
+use rustix::io::Errno;
+
+/// The only cache of a kernel datapath.
+const CACHE: &str = "masks-cache";
+
+/// `cache-get-size [DP]`
+pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
+    let names = match args {
+        [name] => vec![(*name).to_owned()],
+        _ => datapath::names(context)?,
+    };
+    for name in names {
+        match context.find(&name) {
+            Ok(dp) => {
+                writeln!(context, "system@{}:", dp.name)?;
+                print(context, &dp)?;
+            }
+            Err(why) => context.report(format_args!("Opening datapath {name} failed"), Some(&why)),
+        }
+    }
+    Ok(())
+}
+
+/// Prints the caches of a datapath, as `show` does too.
+pub(crate) fn print(context: &mut Context, dp: &Datapath) -> Outcome {
+    match dp.masks_cache_size {
+        Some(size) => writeln!(context, "  caches:\n    {CACHE}: size:{size}"),
+        None => Ok(()),
+    }
+}
+
+/// `cache-set-size DP CACHE SIZE`
+pub(crate) fn set(context: &mut Context, args: &[&str]) -> Outcome {
+    let &[name, cache, size] = args else {
+        return Ok(());
+    };
+    let Ok(size) = size.parse::<u32>() else {
+        return context.fail_errno("size is malformed", Errno::INVAL);
+    };
+    let dp = context.datapath(Some(name))?;
+    if cache != CACHE {
+        return context.fail_errno(
+            format_args!("Cache name \"{cache}\" not found on dpif"),
+            Errno::INVAL,
+        );
+    }
+    // The kernel takes powers of two alone, and forgets features that are not given again.
+    let size = match size {
+        0 => 0,
+        _ => size.checked_next_power_of_two().unwrap_or(u32::MAX),
+    };
+    let change = DatapathChange {
+        user_features: Some(dp.user_features),
+        masks_cache_size: Some(size),
+        ..DatapathChange::default()
+    };
+    let changed = context
+        .client()
+        .and_then(|client| client.set_datapath(DatapathId::Index(dp.ifindex), &change));
+    match changed {
+        Ok(_) => writeln!(context, "Setting cache size successful, new size {size}"),
+        Err(why) => context.fail_with("Setting cache size failed", &why),
+    }
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The table of commands.
+
+use crate::args::Args;
+use crate::cache;
+use crate::context::Context;
+use crate::context::Outcome;
+use crate::datapath;
+use crate::port;
+use crate::show;
+use clap::CommandFactory;
+
+/// A command.
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    /// The fewest and the most arguments.
+    count: (usize, usize),
+    access: Access,
+    run: fn(&mut Context, &[&str]) -> Outcome,
+}
+
+/// Whether a command changes anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Ro,
+    Rw,
+}
+use Access::Ro;
+use Access::Rw;
+
+/// No limit to the number of arguments.
+const ANY: usize = usize::MAX;
+
+/// The commands in the order `list-commands` prints them.
+const COMMANDS: &[Command] = &[
+    command("add-dp", "dp [iface...]", (1, ANY), Rw, datapath::add),
+    command("del-dp", "dp", (1, 1), Rw, datapath::del),
+    command("add-if", "dp iface...", (2, ANY), Rw, port::add),
+    command("del-if", "dp iface...", (2, ANY), Rw, port::del),
+    command("set-if", "dp iface...", (2, ANY), Rw, port::set),
+    command("dump-dps", "", (0, 0), Ro, datapath::dump),
+    command("show", "[-s] [dp...]", (0, ANY), Ro, show::show),
+    command("cache-get-size", "[dp]", (0, 1), Ro, cache::get),
+    command("cache-set-size", "dp cache <size>", (3, 3), Rw, cache::set),
+    command("help", "", (0, ANY), Ro, help),
+    command("list-commands", "", (0, ANY), Ro, list),
+    command("version", "", (0, 0), Ro, version),
+];
+
+const fn command(
+    name: &'static str,
+    usage: &'static str,
+    count: (usize, usize),
+    access: Access,
+    run: fn(&mut Context, &[&str]) -> Outcome,
+) -> Command {
+    Command {
+        name,
+        usage,
+        count,
+        access,
+        run,
+    }
+}
+
+/// Runs what the command line says.
+pub(crate) fn run(context: &mut Context) -> Outcome {
+    if context.args.help {
+        return help(context, &[]);
+    }
+    if context.args.version {
+        return version(context, &[]);
+    }
+    if context.args.option {
+        return options(context);
+    }
+    let Some(name) = context.args.command.clone() else {
+        return context.fail("missing command name; use --help for help");
+    };
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return context.fail(format_args!(
+            "unknown command '{name}'; use --help for help"
+        ));
+    };
+    let args = std::mem::take(&mut context.args.args);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (min, max) = command.count;
+    if args.len() < min {
+        return context.fail(format_args!(
+            "'{name}' command requires at least {min} arguments"
+        ));
+    }
+    if args.len() > max {
+        return context.fail(format_args!(
+            "'{name}' command takes at most {max} arguments"
+        ));
+    }
+    if context.args.read_only && command.access == Rw {
+        return context.fail(format_args!(
+            "'{name}' command does not work in read only mode"
+        ));
+    }
+    (command.run)(context, &args)?;
+    context.finish()
+}
+
+fn help(context: &mut Context, _: &[&str]) -> Outcome {
+    writeln!(
+        context,
+        "dpctl: administers the datapaths of Open vSwitch in the kernel\n\
+         usage: dpctl [OPTIONS] COMMAND [ARG...]\n\
+         \n\
+         Commands:"
+    )?;
+    for command in COMMANDS {
+        writeln!(
+            context,
+            "{}",
+            format!("  {:<18}  {}", command.name, command.usage).trim_end()
+        )?;
+    }
+    writeln!(
+        context,
+        "\n\
+         A dp is [system@]NAME; where it is optional, the only one there is.\n\
+         An iface is NAME[,type=TYPE][,port_no=N][,KEY=VALUE]...\n\
+         \n\
+         Options:"
+    )?;
+    for option in Args::command().get_arguments() {
+        let Some(long) = option.get_long() else {
+            continue;
+        };
+        let short = option.get_short().map(|short| format!("-{short}, "));
+        let value = match option.get_value_names() {
+            Some([value]) if option.get_action().takes_values() => format!("={value}"),
+            _ => String::new(),
+        };
+        let what = option.get_help().map(ToString::to_string);
+        let (short, what) = (short.unwrap_or_default(), what.unwrap_or_default());
+        writeln!(
+            context,
+            "  {short:4}{:18}  {what}",
+            format!("--{long}{value}")
+        )?;
+    }
+    Ok(())
+}
+
+fn list(context: &mut Context, _: &[&str]) -> Outcome {
+    writeln!(context, "The available commands are:")?;
+    for command in COMMANDS {
+        writeln!(context, "  {:<23} {}", command.name, command.usage)?;
+    }
+    Ok(())
+}
+
+fn version(context: &mut Context, _: &[&str]) -> Outcome {
+    writeln!(
+        context,
+        "dpctl (openvswitch-rs) {}",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// What `--option` prints, for shells to complete.
+fn options(context: &mut Context) -> Outcome {
+    for option in Args::command().get_arguments() {
+        let Some(long) = option.get_long() else {
+            continue;
+        };
+        let value = option.get_action().takes_values();
+        writeln!(context, "--{long}{}", if value { "=ARG" } else { "" })?;
+        if let Some(short) = option.get_short() {
+            writeln!(context, "-{short} {}", if value { "ARG" } else { "" })?;
+        }
+    }
+    Ok(())
+}
