@@ -7,7 +7,7 @@
 #   userspace	dpctl and ovs-upcalld, in $OVS_BUILD/bin
 #   clippy	lints over modules, the pure core and userspace
 #   fmt		format all Rust sources; fmt-check only tells
-#   test	host tests: the pure core and userspace
+#   test CRATE	its host tests; miri: the pure core under Miri
 #   lint	shellcheck over our scripts
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -64,8 +64,15 @@ format() {
 	each_crate cargo fmt -- "$@"
 }
 
+# run_tests CRATE: its unit, property and integration tests.
 run_tests() {
-	each_crate cargo test -q --locked "$@"
+	cd "$OVS_TOP/$1"
+	cargo test --locked
+}
+
+miri() {
+	cd "$OVS_TOP/rust/odp"
+	cargo miri test --locked
 }
 
 scripts() {
@@ -88,5 +95,6 @@ fmt) format ;;
 fmt-check) format --check ;;
 test) run_tests "$@" ;;
 lint) lint ;;
+miri) miri ;;
 *) die "build.sh: no target ${target:-given}" ;;
 esac

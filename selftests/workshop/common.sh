@@ -76,7 +76,8 @@ with_lock() {
 }
 
 # step TITLE CMD...: run with the output in a log; show that time passes, and
-# the end of the log if it fails. The log stays in $OVS_STEP_LOG.
+# the end of the log if it fails. The log stays in $OVS_STEP_LOG. With
+# OVS_STEP_BRIEF the caller tells how it ended.
 step() {
 	local title=$1 start pid rc=0 shown=0 now
 	shift
@@ -96,6 +97,7 @@ step() {
 	done
 	wait "$pid" || rc=$?
 	[ ! -t 2 ] || printf '\r\033[K' >&2
+	[ -z "${OVS_STEP_BRIEF-}" ] || return "$rc"
 	if [ "$rc" -ne 0 ]; then
 		say "  $title: failed after $((SECONDS - start))s"
 		tail -n "${OVS_LOG_LINES:-40}" "$OVS_STEP_LOG" | sed 's/^/    | /' >&2

@@ -41,6 +41,8 @@ inside() {
 
 # What may be needed to reach the registries, and what tests look at.
 pass=()
+# No colours in a log.
+[ -t 1 ] || TERM=dumb
 for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY \
 	CI RUST_BACKTRACE KVER OVS_FAKE_OWNER OVS_ACCEL TESTS V ${OVS_PASS:-}; do
 	[ -z "${!name-}" ] || pass+=("$name=${!name}")

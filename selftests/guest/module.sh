@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module that modprobe finds is ours; it loads and unloads, many times, and
+# leaves no memory behind.
+. "$(dirname "$0")/../lib/ktap.sh"
+
+cycle() {
+	modprobe openvswitch && modprobe -r openvswitch
+}
+
+cycles() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		cycle || return
+	done
+}
+
+ktap_plan 4
+like "modprobe finds our module" "$(modinfo -n openvswitch)" '/updates/openvswitch.ko'
+check "it loads and unloads" cycle
+check "twenty times" cycles 20
+leak_snapshot
+cycles 50
+check "fifty times leave no memory behind" leak_check 50

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Finding leaks of kernel memory by what grows with repetition. Sourced by
+# ktap.sh. Do the thing once first, so that caches are warm, then:
+#
+#	leak_snapshot
+#	for i in $(seq 100); do thing; done
+#	check "does not leak" leak_check 100
+
+# Wait for what is freed late: RCU callbacks, work, lazily freed areas. Each
+# module removal waits for a grace period and for the callbacks before it.
+leak_settle() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	local i
+	for ((i = 0; i < 3; i++)); do
+		modprobe dummy numdummies=0 && modprobe -r dummy
+		sleep 0.3
+	done
+}
+
+# NAME OBJECTS for each slab cache, and some of the rest in KiB.
+leak_read() {
+	awk 'NR > 2 { print $1, $2 }' /proc/slabinfo
+	awk '$1 ~ /^(Percpu|VmallocUsed|SUnreclaim):/ { sub(":", "", $1); print "meminfo/" $1, $2 }' /proc/meminfo
+	echo "netns $(lsns -t net -n 2>/dev/null | wc -l)"
+}
+
+leak_snapshot() {
+	leak_settle
+	leak_before=$(leak_read)
+}
+
+# leak_check N: after N repetitions, nothing may have grown by one object (or
+# one KiB, for what is counted so) in each of them.
+leak_check() {
+	local n=$1 after
+	leak_settle
+	after=$(leak_read)
+	# Caches that grow by themselves with any activity are not evidence.
+	awk -v n="$n" '
+		NR == FNR { before[$1] = $2; next }
+		$1 ~ /^(dentry|inode_cache|.*_inode_cache|filp|vm_area_struct|anon_vma.*|maple_node|radix_tree_node|buffer_head|kernfs_node_cache|lsm_inode_cache|ext4_.*|pid|task_struct|signal_cache|sighand_cache|cred.*|files_cache|mm_struct|pde_opener|seq_file|shmem_.*|ovl_.*|vmap_area|names_cache|ftrace_event_field|trace_event_file)$/ { next }
+		{
+			grown = $2 - before[$1]
+			limit = $1 ~ /^meminfo/ ? n * 4 : n
+			if ($1 == "netns" ? grown > 0 : grown >= limit) {
+				printf "%s grew from %d to %d in %d repetitions\n", $1, before[$1], $2, n
+				bad = 1
+			}
+		}
+		END { exit bad }' <(echo "$leak_before") <(echo "$after")
+}
