@@ -31,10 +31,16 @@
 //! An operation marked `last` is the last one of its list and ends it: it may consume the packet
 //! where others need a copy of it.
 
+mod builder;
 mod compile;
 mod ct;
+mod nested;
+mod nsh;
 mod op;
+mod plain;
 mod program;
+mod set;
+mod state;
 mod tunnel;
 mod upcall;
 
@@ -46,6 +52,7 @@ pub use compile::{
     MAX_DEPTH, //
 };
 pub use ct::{
+    nat_flags,
     Ct,
     Family,
     Nat,

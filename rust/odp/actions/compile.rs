@@ -2,19 +2,40 @@
 
 //! Validating a list of actions and compiling it.
 
-use super::super::error::{
-    Errno,
-    Error, //
+use super::super::{
+    error::{
+        Errno,
+        Error, //
+    },
+    key::Key,
+    nlattr::{
+        Attr,
+        Attrs, //
+    },
+    uapi::action_attr, //
 };
-use super::super::key::Key;
 use super::{
-    ct::Ct,
+    builder::Builder,
+    ct::{
+        self,
+        Ct, //
+    },
+    nested::{
+        self,
+        Entered,
+        Nested, //
+    },
+    nsh,
     op::Op,
+    plain,
     program::{
         Program,
         Store, //
     },
+    set,
+    state::State,
     tunnel::TunnelSet,
+    upcall,
 };
 
 /// The most lists that may be nested in each other, the outermost one not counted
@@ -97,9 +118,117 @@ pub fn compile<'a, S: Sink>(
     env: &Env,
     sink: S,
 ) -> Result<Compiled<S::Store>, Error<'a>> {
-    let _ = (attrs, key, env);
-    match sink.finish() {
-        Ok(store) => Ok(Compiled(store)),
-        Err(errno) => Err(Error::new(errno, c"cannot store actions")),
+    let mut compiler = Compiler {
+        key,
+        env,
+        out: Builder::new(sink),
+    };
+    compiler.run(Attrs::new(attrs))?;
+    Ok(Compiled(compiler.out.finish()?))
+}
+
+/// A list that is being compiled.
+///
+/// Lists are nested deeper than the kernel's stack would like to recurse.
+#[derive(Clone, Copy)]
+struct Level<'a> {
+    /// What is left of it.
+    attrs: Attrs<'a>,
+    /// What is known of the packet at this point.
+    state: State,
+    /// What it belongs to.
+    nested: Option<Nested<'a>>,
+}
+
+struct Compiler<'k, S> {
+    key: &'k Key,
+    env: &'k Env,
+    out: Builder<S>,
+}
+
+impl<S: Sink> Compiler<'_, S> {
+    fn run<'a>(&mut self, attrs: Attrs<'a>) -> Result<(), Error<'a>> {
+        let mut levels = [Level {
+            attrs,
+            state: State::new(self.key),
+            nested: None,
+        }; MAX_DEPTH + 1];
+        let mut depth = 0;
+        while let Some(level) = levels.get_mut(depth) {
+            let entered = match level.attrs.next() {
+                Some(attr) => {
+                    let last = level.attrs.rest().is_empty();
+                    let list = level.nested.map_or(0, |nested| nested.start());
+                    self.action(&mut level.state, &attr, last, list)?
+                }
+                None => {
+                    let nested = level.nested;
+                    if !level.attrs.rest().is_empty() {
+                        return Err(left_over(nested));
+                    }
+                    let Some(nested) = nested else {
+                        return Ok(());
+                    };
+                    depth = depth.saturating_sub(1);
+                    nested.leave(&mut self.out)?
+                }
+            };
+            let Some((nested, attrs)) = entered else {
+                continue;
+            };
+            let Some([parent, child]) = levels
+                .get_mut(depth..)
+                .and_then(|levels| levels.first_chunk_mut::<2>())
+            else {
+                return Err(Error::invalid(nested.action(), c"actions nested too deep")
+                    .with_errno(Errno::EOVERFLOW));
+            };
+            *child = Level {
+                attrs,
+                state: parent.state.nested(self.key),
+                nested: Some(nested),
+            };
+            depth = depth.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Compiles one action, or the start of one that has a list.
+    ///
+    /// `last`: it is the last one of its list, which starts at `list` of the dump.
+    fn action<'a>(
+        &mut self,
+        state: &mut State,
+        attr: &Attr<'a>,
+        last: bool,
+        list: u32,
+    ) -> Result<Option<Entered<'a>>, Error<'a>> {
+        let out = &mut self.out;
+        match attr.kind() {
+            action_attr::SET => set::set(out, self.key, state, attr)?,
+            action_attr::SET_MASKED => set::set_masked(out, self.key, state, attr)?,
+            action_attr::CT => ct::ct(out, self.key, attr)?,
+            action_attr::USERSPACE => upcall::userspace(out, attr, last, list)?,
+            action_attr::PSAMPLE => upcall::psample(out, self.env, attr, last)?,
+            action_attr::PUSH_NSH => nsh::push(out, state, attr)?,
+            action_attr::SAMPLE => return nested::sample(out, attr, last).map(Some),
+            action_attr::CLONE => return nested::clone(out, attr, last).map(Some),
+            action_attr::CHECK_PKT_LEN => return nested::check_pkt_len(out, attr, last).map(Some),
+            action_attr::DEC_TTL => return nested::dec_ttl(out, attr).map(Some),
+            _ => {
+                let op = plain::action(self.key, state, attr, last)?;
+                out.op(op)?;
+                out.dump_same(attr)?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn left_over(nested: Option<Nested<'_>>) -> Error<'_> {
+    const MSG: &core::ffi::CStr = c"bytes left over after the last action";
+    match nested {
+        Some(nested) => Error::invalid(nested.action(), MSG),
+        None => Error::new(Errno::EINVAL, MSG),
     }
 }

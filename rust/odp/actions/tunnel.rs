@@ -2,7 +2,8 @@
 
 //! Setting the tunnel a packet is sent through.
 
-use super::super::key::Tunnel;
+use super::super::{error::Error, key::Tunnel, nlattr::Attr};
+use super::{builder::Builder, compile::Sink};
 
 /// The tunnel of [`Op::SetTunnel`](super::Op::SetTunnel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,4 +16,8 @@ pub struct TunnelSet {
     pub tunnel: Tunnel,
     /// A Geneve option is critical (`IP_TUNNEL_CRIT_OPT_BIT`).
     pub critical: bool,
+}
+
+pub(super) fn set<'a, S: Sink>(_out: &mut Builder<S>, field: &Attr<'a>) -> Result<(), Error<'a>> {
+    Err(Error::invalid(field, c"SET: tunnels cannot be set yet"))
 }

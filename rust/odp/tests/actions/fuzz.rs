@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whatever is sent, it is refused or becomes a program that hangs together.
+
+use super::support::*;
+use odp::{
+    actions::{
+        List,
+        Op,
+        Program, //
+    },
+    key::{
+        Be16,
+        Key,
+        Vlan, //
+    },
+    uapi::action_attr::*, //
+};
+use proptest::prelude::*;
+
+/// Walks a list as an executor would, and returns the number of its operations.
+fn walk(program: Program<'_>, mut list: List) -> usize {
+    let mut ops = 0;
+    while let Some(op) = program.next(&mut list) {
+        ops += 1;
+        let mut body = |len: u32, list: &mut List| {
+            let before = *list;
+            let body = list.take(len);
+            let mut count = 0;
+            let mut rest = body;
+            while program.next(&mut rest).is_some() {
+                count += 1;
+            }
+            assert_eq!(count, len, "{before:?}");
+            ops += walk(program, body);
+        };
+        let last = match op {
+            Op::Sample {
+                body: len, last, ..
+            }
+            | Op::Clone {
+                body: len, last, ..
+            } => {
+                body(len, &mut list);
+                last
+            }
+            Op::DecTtl { body: len } => {
+                body(len, &mut list);
+                list.is_empty()
+            }
+            Op::CheckPktLen {
+                pkt_len,
+                less_equal,
+                greater,
+                last,
+                ..
+            } => {
+                assert_ne!(pkt_len, 0);
+                body(less_equal, &mut list);
+                body(greater, &mut list);
+                last
+            }
+            Op::Output { port, last } => {
+                assert_ne!(port, u16::MAX);
+                last
+            }
+            Op::Userspace { at, last } => {
+                let args = program.userspace(at).unwrap();
+                assert_ne!(args.pid, 0);
+                last
+            }
+            Op::Psample {
+                cookie,
+                cookie_len,
+                last,
+                ..
+            } => {
+                assert!(program.bytes(cookie, cookie_len.into()).is_some());
+                last
+            }
+            Op::Recirc { last, .. } => last,
+            Op::Drop { .. } => true,
+            Op::PushNsh { at, len } => {
+                assert!(len >= 8 && len % 4 == 0);
+                assert!(program.bytes(at, len.into()).is_some());
+                list.is_empty()
+            }
+            Op::SetEthernet { at } => {
+                assert!(program.get(at).is_some());
+                list.is_empty()
+            }
+            Op::SetIpv4 { at } => {
+                assert!(program.get(at).is_some());
+                list.is_empty()
+            }
+            Op::SetIpv6 { at } => {
+                assert!(program.get(at).is_some());
+                list.is_empty()
+            }
+            _ => list.is_empty(),
+        };
+        assert_eq!(last, list.is_empty(), "{op:?}");
+    }
+    ops
+}
+
+/// Compiles, and checks what came of it. Returns whether anything did.
+fn check(key: &Key, bytes: &[u8]) -> bool {
+    let compiled = match run(key, bytes) {
+        Ok(compiled) => compiled,
+        Err(error) => {
+            assert!(!error.msg.is_empty());
+            if let Some(attr) = error.attr {
+                assert!(bytes.as_ptr_range().contains(&attr.as_ptr()));
+            }
+            return false;
+        }
+    };
+    let program = compiled.program();
+    let store = compiled.store();
+    assert_eq!(walk(program, program.list()), store.ops.len());
+
+    // What is dumped can be sent again and stays the same. C drops the flag it wants for PSAMPLE.
+    if !store.ops.iter().any(|op| matches!(op, Op::Psample { .. })) {
+        let again = run(key, program.dump()).unwrap();
+        assert_eq!(again.program().dump(), program.dump());
+        assert_eq!(again.store().ops, store.ops);
+        assert_eq!(again.store().data, store.data);
+        assert_eq!(again.store().cts, store.cts);
+        assert_eq!(again.store().tunnels, store.tunnels);
+    }
+    true
+}
+
+fn keys() -> impl Strategy<Value = Key> {
+    const ETH_TYPES: [u16; 6] = [0x0800, 0x86dd, 0x0806, 0x8847, 0x894f, 0x0004];
+    const PROTOS: [u8; 6] = [0, 1, 6, 17, 58, 132];
+    (
+        prop::sample::select(&ETH_TYPES[..]),
+        prop::sample::select(&PROTOS[..]),
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.2),
+        0u32..4,
+        0u8..7,
+    )
+        .prop_map(|(eth_type, ip_proto, ethernet, tagged, labels, np)| {
+            let mut key = eth(eth_type);
+            key.ip_proto = ip_proto;
+            key.mac_proto = ethernet.into();
+            key.mpls_labels = (1 << labels) - 1;
+            key.nsh.np = np;
+            if tagged {
+                key.vlan = Vlan {
+                    tpid: Be16::new(0x8100),
+                    tci: Be16::new(0x1001),
+                };
+            }
+            key
+        })
+}
+
+/// Arguments that are likely to be taken.
+fn simple() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = |len| prop::collection::vec(any::<u8>(), len);
+    let small = || prop_oneof![Just(0u32), 1..20u32, any::<u32>()];
+    prop_oneof![
+        (0..65536u32).prop_map(output),
+        (
+            prop::sample::select(&[RECIRC, METER, TRUNC, DROP][..]),
+            small()
+        )
+            .prop_map(|(kind, value)| u32(kind, value)),
+        prop::sample::select(&[POP_VLAN, POP_ETH, POP_NSH, CT_CLEAR][..])
+            .prop_map(|kind| attr(kind, &[])),
+        (0..3u32, small()).prop_map(|(alg, basis)| attr(
+            HASH,
+            &[alg.to_ne_bytes(), basis.to_ne_bytes()].concat()
+        )),
+        any::<u8>().prop_map(|byte| attr(PUSH_VLAN, &[0x81, 0, 0x10, byte])),
+        bytes(12..13).prop_map(|arg| attr(PUSH_ETH, &arg)),
+        (prop::sample::select(&[PUSH_MPLS, ADD_MPLS][..]), 0..3u8)
+            .prop_map(|(kind, flags)| attr(kind, &[0, 0, 1, 0, 0x88, 0x47, flags, 0])),
+        prop::sample::select(&[[8, 0], [0x88, 0x47], [0x65, 0x58]][..])
+            .prop_map(|eth_type| attr(POP_MPLS, &eth_type)),
+        (1..5u16, 0..3u8, bytes(0..20)).prop_map(|(kind, pid, data)| nest(
+            USERSPACE,
+            &[attr(kind, &data), u32(1, pid.into()), attr(4, &[])]
+        )),
+        bytes(0..18).prop_map(|data| nest(PSAMPLE | 0x8000, &[u32(1, 4), attr(2, &data)])),
+        (
+            1..33u16,
+            prop::sample::select(&[4, 12, 16, 40][..]),
+            any::<u8>()
+        )
+            .prop_map(|(kind, len, byte)| nest(SET, &[attr(kind, &vec![byte; len])])),
+        (
+            1..33u16,
+            prop::sample::select(&[4, 12, 16, 40][..]),
+            any::<u8>()
+        )
+            .prop_map(|(kind, len, byte)| {
+                let mask = vec![byte; len];
+                nest(SET_MASKED, &[attr(kind, &[&mask[..], &mask[..]].concat())])
+            }),
+        (1..3u8, bytes(0..30)).prop_map(|(mdtype, data)| {
+            let base = attr(1, &[0, 1, mdtype, 3, 0, 0, 0, 0]);
+            let md = match mdtype {
+                1 => attr(2, &[1; 16]),
+                _ => attr(3, &data),
+            };
+            nest(PUSH_NSH, &[nest(28, &[base, md])])
+        }),
+        ct(),
+    ]
+}
+
+fn ct() -> impl Strategy<Value = Vec<u8>> {
+    let nat = prop::collection::vec(
+        (
+            1..10u16,
+            prop::sample::select(&[0, 0, 2, 4, 16][..]),
+            any::<u8>(),
+        )
+            .prop_map(|(kind, len, byte)| attr(kind, &vec![byte; len])),
+        0..4,
+    );
+    let arg = prop_oneof![
+        Just(attr(1, &[])),
+        Just(attr(7, &[])),
+        any::<u16>().prop_map(|zone| u16(2, zone)),
+        any::<[u8; 8]>().prop_map(|mark| attr(3, &mark)),
+        any::<[u8; 32]>().prop_map(|labels| attr(4, &labels)),
+        "[a-z]{0,16}\0".prop_map(|name| attr(5, name.as_bytes())),
+        "[a-z]{0,31}\0".prop_map(|name| attr(9, name.as_bytes())),
+        any::<u32>().prop_map(|mask| u32(8, mask)),
+        nat.prop_map(|args| nest(6, &args)),
+    ];
+    prop::collection::vec(arg, 0..6).prop_map(|args| nest(CT, &args))
+}
+
+fn lists() -> impl Strategy<Value = Vec<u8>> {
+    let leaf = prop::collection::vec(simple(), 0..4).prop_map(|list| list.concat());
+    leaf.prop_recursive(5, 32, 3, |list| {
+        let nested = prop_oneof![
+            list.clone().prop_map(|list| attr(CLONE, &list)),
+            (any::<u32>(), list.clone()).prop_map(|(probability, list)| nest(
+                SAMPLE,
+                &[u32(1, probability), attr(2, &list)]
+            )),
+            (any::<u16>(), list.clone(), list.clone()).prop_map(|(len, greater, less)| nest(
+                CHECK_PKT_LEN,
+                &[u16(1, len), attr(2, &greater), attr(3, &less)]
+            )),
+            list.clone()
+                .prop_map(|list| nest(DEC_TTL, &[attr(1, &list)])),
+        ];
+        let item = prop_oneof![simple(), nested];
+        prop::collection::vec(item, 0..3).prop_map(|list| list.concat())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn random_bytes(key in keys(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        check(&key, &bytes);
+    }
+
+    #[test]
+    fn likely_lists(key in keys(), list in lists()) {
+        check(&key, &list);
+    }
+
+    /// Most of a list is left as it was, so that what is deep inside is reached.
+    #[test]
+    fn mutated_lists(
+        key in keys(),
+        list in lists(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let mut list = list;
+        for (at, byte) in changes {
+            if !list.is_empty() {
+                let at = at.index(list.len());
+                list[at] = byte;
+            }
+        }
+        if let Some(cut) = cut {
+            list.truncate(cut.index(list.len() + 1));
+        }
+        check(&key, &list);
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Actions are refused and compiled as the C module refuses and copies them.
+
+mod ct;
+mod fuzz;
+mod nested;
+mod plain;
+mod set;
+mod support;
+mod upcall;
