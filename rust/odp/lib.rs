@@ -16,13 +16,16 @@
 #[cfg(all(test, not(MODULE)))]
 extern crate std;
 
+pub mod actions;
+pub mod cell;
 pub mod checksum;
-pub mod actions;
-pub mod actions;
+pub mod classifier;
 pub mod error;
 pub mod extract;
+pub mod hash;
 pub mod headers;
 pub mod key;
+pub mod mask;
 pub mod nlattr;
 pub mod rewrite;
 pub mod uapi;
