@@ -5,26 +5,40 @@
 //! An [`Engine`] serves one datapath with the help of a [`Policy`]. The policy decides what is to
 //! be done with packets; the engine does all the rest:
 //!
-//! * [`handler`]s receive upcalls, one thread for each processor, and for each miss put a flow into
+//! * `handler`s receive upcalls, one thread for each processor, and for each miss put a flow into
 //!   the datapath and send the packet on its way, many with one system call;
-//! * the [`revalidator`] dumps the flows, tells the policy of their traffic, deletes those that
+//! * the `revalidator` dumps the flows, tells the policy of their traffic, deletes those that
 //!   idle, and asks the policy about all of them whenever it may have changed its mind;
-//! * the [`ports`] are followed as they come and go.
+//! * the `ports` are followed as they come and go.
 //!
 //! [`learning_switch`] is a policy.
 
 pub mod actions;
 pub mod dispatch;
+pub mod engine;
 pub mod flow;
 pub mod flow_cache;
+mod handler;
 pub mod learning_switch;
 pub mod limit;
 pub mod policy;
+mod ports;
 pub mod rate_limit;
+mod revalidator;
+mod shared;
+pub mod stats;
 pub mod time;
 pub mod ufid;
+pub mod wakeup;
 pub mod wire;
 
 pub use actions::Actions;
+pub use engine::{
+    Config,
+    DispatchMode,
+    Engine,
+    Error, //
+};
 pub use learning_switch::LearningSwitch;
 pub use policy::Policy;
+pub use stats::Stats;

@@ -117,6 +117,14 @@ pub struct LearningSwitch {
     moves: RateLimit,
 }
 
+/// Whether a packet is let in.
+enum Admission {
+    /// It is.
+    Admitted(Admitted),
+    /// It is dropped; the bits of the key that this is for, if it is worth a flow.
+    Refused(Option<Key>),
+}
+
 /// What the switch thinks of a packet before it looks at stations.
 struct Admitted {
     in_port: u32,
@@ -212,28 +220,32 @@ impl LearningSwitch {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Whether the packet is let in at all; if not, why not: the mask of the flow that drops it.
-    fn admit(&self, ports: &BTreeMap<u32, Mode>, key: &Key) -> Result<Admitted, Option<Key>> {
+    /// Whether a packet is let in.
+    fn admit(&self, ports: &BTreeMap<u32, Mode>, key: &Key) -> Admission {
         let mut mask = base_mask();
         if key.recirc_id != 0 || key.mac_proto != mac_proto::ETHERNET {
-            return Err(Some(mask));
+            return Admission::Refused(Some(mask));
         }
         let in_port = key.in_port.into();
-        let mode = ports.get(&in_port).ok_or(None)?;
+        let Some(mode) = ports.get(&in_port) else {
+            return Admission::Refused(None);
+        };
 
         let tci = key.vlan.tci.get();
         let tag = (tci & VLAN_TAG_PRESENT != 0).then_some(tci);
         if tag.is_none() && matches!(key.eth_type.get(), 0x8100 | 0x88a8) {
             // A tag that is cut off: not worth a flow.
-            return Err(None);
+            return Admission::Refused(None);
         }
         (mask.vlan, mask.cvlan) = vlan_mask(key);
-        let vid = mode.admit(tci & VID_MASK).ok_or(Some(mask))?;
+        let Some(vid) = mode.admit(tci & VID_MASK) else {
+            return Admission::Refused(Some(mask));
+        };
 
         if !self.options.forward_reserved {
             if is_reserved(&key.eth_dst) {
                 mask.eth_dst = RESERVED_MASK;
-                return Err(Some(mask));
+                return Admission::Refused(Some(mask));
             }
             mask.eth_dst = not_reserved_mask(&key.eth_dst);
         }
@@ -241,7 +253,7 @@ impl LearningSwitch {
             mask.eth_dst = [0xff; 6];
             mask.eth_src = [0xff; 6];
         }
-        Ok(Admitted {
+        Admission::Admitted(Admitted {
             in_port,
             vid,
             tag,
@@ -299,8 +311,8 @@ impl Policy for LearningSwitch {
     fn decide(&self, miss: &Miss<'_>) -> Decision {
         let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
         let packet = match self.admit(&ports, miss.key) {
-            Ok(packet) => packet,
-            Err(mask) => {
+            Admission::Admitted(packet) => packet,
+            Admission::Refused(mask) => {
                 return Decision {
                     actions: Actions::drop(),
                     mask,
@@ -324,9 +336,9 @@ impl Policy for LearningSwitch {
     fn revalidate(&self, flow: &Installed<'_>, _now: Millis) -> Verdict {
         let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
         let (mask, actions) = match self.admit(&ports, flow.key) {
-            Err(None) => return Verdict::Delete,
-            Err(Some(mask)) => (mask, Actions::drop()),
-            Ok(packet) => {
+            Admission::Refused(None) => return Verdict::Delete,
+            Admission::Refused(Some(mask)) => (mask, Actions::drop()),
+            Admission::Admitted(packet) => {
                 let mut table = self.table();
                 let source = (packet.vid, flow.key.eth_src);
                 if packet.learns && table.get(&source) != Some(packet.in_port) {
@@ -352,7 +364,7 @@ impl Policy for LearningSwitch {
 
     fn traffic(&self, flow: &Installed<'_>, traffic: &Traffic) {
         let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(packet) = self.admit(&ports, flow.key) {
+        if let Admission::Admitted(packet) = self.admit(&ports, flow.key) {
             if packet.learns {
                 let station = (packet.vid, flow.key.eth_src);
                 self.table().refresh(&station, packet.in_port, traffic.used);

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine as a whole: starting it, asking how it is, stopping it.
+
+use super::{
+    dispatch,
+    flow_cache::FlowCache,
+    handler::{
+        self,
+        Handler, //
+    },
+    limit::FlowLimit,
+    policy::Policy,
+    ports::{
+        self,
+        Dispatch,
+        Monitor,
+        Ports, //
+    },
+    rate_limit::RateLimit,
+    revalidator::{
+        self,
+        Revalidator, //
+    },
+    shared::Shared,
+    stats::{
+        Counters,
+        Stats, //
+    },
+    time::Millis,
+    ufid::Ufids,
+    wakeup::{
+        Bell,
+        Stop, //
+    },
+};
+use crate::client::{
+    self,
+    Client,
+    DatapathChange,
+    DatapathId,
+    Socket, //
+};
+use odp::uapi::user_features;
+use rustix::io::Errno;
+use std::{
+    fs, io,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{
+            SocketAddr,
+            UnixListener, //
+        },
+    },
+    panic::{
+        self,
+        AssertUnwindSafe, //
+    },
+    sync::{
+        Arc,
+        atomic::{
+            AtomicUsize,
+            Ordering, //
+        },
+    },
+    thread::{
+        self,
+        JoinHandle, //
+    },
+};
+
+/// The result of what an engine does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an engine cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The datapath does not exist.
+    #[error("datapath '{0}' does not exist")]
+    NoDatapath(String),
+    /// Another engine serves it.
+    #[error("datapath '{0}' is served by another process")]
+    Busy(String),
+    /// The datapath has been deleted.
+    #[error("datapath '{0}' was deleted")]
+    Deleted(String),
+    /// The datapath cannot choose by processor.
+    #[error("the kernel does not support dispatch per processor")]
+    NoPerCpu,
+    /// A thread has panicked.
+    #[error("internal error in thread '{0}'")]
+    Panic(String),
+    /// The kernel does not do what it is asked.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// A system call failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for Error {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+/// How upcalls find their handler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DispatchMode {
+    /// By processor if the datapath can, else by port.
+    #[default]
+    Auto,
+    /// By the processor that the packet is on.
+    PerCpu,
+    /// By the port that the packet came from.
+    PerVport,
+}
+
+/// How an engine is to work.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The number of handlers; `None`: as many as there are processors to use.
+    pub handlers: Option<usize>,
+    /// How upcalls find their handler.
+    pub dispatch: DispatchMode,
+    /// The most flows ever. The dynamic limit may be lower.
+    pub flow_limit: usize,
+    /// For how long a flow may idle before it is deleted.
+    pub max_idle: Millis,
+    /// The longest time between looking after flows.
+    pub max_revalidator: Millis,
+    /// Whether the flows stay when the engine is stopped.
+    pub keep_flows: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            handlers: None,
+            dispatch: DispatchMode::Auto,
+            flow_limit: 200_000,
+            max_idle: 10_000,
+            max_revalidator: 500,
+            keep_flows: false,
+        }
+    }
+}
+
+/// An engine at work.
+///
+/// Only [`Engine::stop`] leaves the datapath in order.
+pub struct Engine {
+    shared: Arc<Shared>,
+    client: Client,
+    threads: Vec<JoinHandle<()>>,
+    keep_flows: bool,
+    /// The features the datapath shall have afterwards.
+    features: u32,
+    lost_before: u64,
+    /// Held as long as the engine serves the datapath.
+    _lock: UnixListener,
+}
+
+/// The processors of the machine, present or not: the highest number plus one.
+fn total_cpus() -> usize {
+    let possible = fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
+    let highest = possible
+        .trim()
+        .rsplit([',', '-'])
+        .next()
+        .and_then(|n| n.parse::<usize>().ok());
+    highest.map_or_else(online_cpus, |highest| highest + 1)
+}
+
+/// The processors this process may use.
+fn online_cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Makes sure that no other engine serves the datapath, in this network namespace.
+///
+/// The lock is a socket in the abstract name space, which vanishes with its process.
+fn lock(name: &str) -> Result<UnixListener> {
+    let address = SocketAddr::from_abstract_name(format!("openvswitch-rs/upcall/{name}"))?;
+    UnixListener::bind_addr(&address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::Busy(name.into()),
+        _ => error.into(),
+    })
+}
+
+/// Has the datapath deliver upcalls to these handlers, as far as it is done for all ports at once.
+fn announce(
+    client: &mut Client,
+    dp_ifindex: i32,
+    before: u32,
+    mode: DispatchMode,
+    handlers: &[u32],
+) -> Result<Dispatch> {
+    let mut set = |features: u32, per_cpu_pids: &[u32]| {
+        let change = DatapathChange {
+            user_features: Some(features),
+            per_cpu_pids,
+            ..DatapathChange::default()
+        };
+        client.set_datapath(DatapathId::Index(dp_ifindex), &change)
+    };
+    let unsupported = |error: &client::Error| {
+        error.is(Errno::OPNOTSUPP) || error.is(Errno::INVAL) || error.is(Errno::RANGE)
+    };
+    let base = (before | user_features::UNALIGNED) & !user_features::DISPATCH_UPCALL_PER_CPU;
+    if mode != DispatchMode::PerVport {
+        let features = base | user_features::DISPATCH_UPCALL_PER_CPU;
+        match set(features, &dispatch::per_cpu(handlers, total_cpus())) {
+            Ok(_) => return Ok(Dispatch::PerCpu),
+            Err(error) if !unsupported(&error) => return Err(error.into()),
+            Err(_) if mode == DispatchMode::PerCpu => return Err(Error::NoPerCpu),
+            Err(_) => {}
+        }
+    }
+    let many = match set(base | user_features::VPORT_PIDS, &[]) {
+        Ok(_) => true,
+        Err(error) if !unsupported(&error) => return Err(error.into()),
+        Err(_) => {
+            set(base, &[])?;
+            false
+        }
+    };
+    let handlers = handlers.to_vec();
+    Ok(Dispatch::PerVport { handlers, many })
+}
+
+impl Engine {
+    /// Starts to serve a datapath.
+    ///
+    /// The flows that it has are removed: nobody looks after them. `on_failure` is called, from a
+    /// thread of the engine, when that cannot go on; the engine is to be stopped then.
+    pub fn start(
+        name: &str,
+        policy: Arc<dyn Policy>,
+        config: &Config,
+        on_failure: impl Fn(Error) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let mut client = Client::connect()?;
+        let datapath = client.datapath(DatapathId::Name(name)).map_err(|error| {
+            match error.is(Errno::NODEV) {
+                true => Error::NoDatapath(name.into()),
+                false => error.into(),
+            }
+        })?;
+        let lock = lock(name)?;
+        let events = ports::subscribe(client.families())?;
+
+        let total = total_cpus();
+        let wanted = config.handlers;
+        let count = wanted.unwrap_or_else(|| dispatch::default_handlers(online_cpus(), total));
+        // More than a handler for each processor would never be called.
+        let sockets = (0..count.clamp(1, total))
+            .map(|_| handler::open())
+            .collect::<Result<Vec<Socket>>>()?;
+        let pids: Vec<u32> = sockets.iter().map(Socket::port).collect();
+        let features = datapath.user_features;
+        let dispatch = announce(
+            &mut client,
+            datapath.ifindex,
+            features,
+            config.dispatch,
+            &pids,
+        )?;
+
+        let limit = FlowLimit::new(config.flow_limit);
+        let shared = Arc::new(Shared {
+            name: name.into(),
+            dp_ifindex: datapath.ifindex,
+            families: client.families().clone(),
+            policy,
+            ports: Ports::new(dispatch),
+            flows: FlowCache::new(),
+            ufids: Ufids::new(),
+            counters: Counters::default(),
+            flow_limit: AtomicUsize::new(limit.current()),
+            stop: Stop::new()?,
+            bell: Bell::default(),
+            complaints: RateLimit::new(5, 5_000),
+        });
+        let mut engine = Self {
+            shared,
+            client,
+            threads: Vec::new(),
+            keep_flows: false,
+            features: features & !user_features::DISPATCH_UPCALL_PER_CPU,
+            lost_before: datapath.stats.n_lost,
+            _lock: lock,
+        };
+        let started = engine.bring_up(sockets, events, limit, config, Arc::new(on_failure));
+        if let Err(error) = started {
+            engine.stop();
+            return Err(error);
+        }
+        engine.keep_flows = config.keep_flows;
+        log::info!(
+            "{name}: serving {} ports, Datapath dispatch mode: {}, {} handlers",
+            engine.shared.ports.len(),
+            match engine.shared.ports.dispatch() {
+                Dispatch::PerCpu => "per-cpu",
+                Dispatch::PerVport { .. } => "per-vport",
+            },
+            pids.len(),
+        );
+        Ok(engine)
+    }
+
+    fn bring_up(
+        &mut self,
+        sockets: Vec<Socket>,
+        events: Socket,
+        limit: FlowLimit,
+        config: &Config,
+        on_failure: Arc<dyn Fn(Error) + Send + Sync>,
+    ) -> Result<()> {
+        let shared = self.shared.clone();
+        shared.sync_ports(&mut self.client)?;
+        // Upcalls wait in their sockets until this is done, and find no flow of unknown meaning.
+        self.client.flush_flows(shared.dp_ifindex)?;
+
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let handler = Handler::new(shared.clone(), socket)?;
+            let run = move || handler.run();
+            self.spawn(format!("handler{number}"), &on_failure, run)?;
+        }
+        let interval = config.max_revalidator;
+        let revalidator = Revalidator::new(shared.clone(), limit, config.max_idle, interval)?;
+        self.spawn("revalidator".into(), &on_failure, move || revalidator.run())?;
+        let monitor = Monitor::new(shared, events)?;
+        self.spawn("ports".into(), &on_failure, move || monitor.run())
+    }
+
+    /// Starts a thread that tells when it fails.
+    fn spawn(
+        &mut self,
+        name: String,
+        on_failure: &Arc<dyn Fn(Error) + Send + Sync>,
+        run: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let on_failure = on_failure.clone();
+        let builder = thread::Builder::new().name(name.clone());
+        self.threads.push(builder.spawn(move || {
+            let outcome = panic::catch_unwind(AssertUnwindSafe(run));
+            if let Err(error) = outcome.unwrap_or(Err(Error::Panic(name))) {
+                on_failure(error);
+            }
+        })?);
+        Ok(())
+    }
+
+    /// How it is doing.
+    pub fn stats(&mut self) -> Stats {
+        let datapath = self
+            .client
+            .datapath(DatapathId::Index(self.shared.dp_ifindex));
+        Stats {
+            counts: self.shared.counters.read(),
+            flows: self.shared.flows.len(),
+            flow_limit: self.shared.flow_limit.load(Ordering::Relaxed),
+            lost: datapath
+                .ok()
+                .map(|dp| dp.stats.n_lost.saturating_sub(self.lost_before)),
+        }
+    }
+
+    /// Stops it: no upcalls are sent any more, its threads end, its flows are removed.
+    ///
+    /// Returns what [`Engine::stats`] said last before the flows were.
+    pub fn stop(mut self) -> Stats {
+        let stats = self.stats();
+        if let Err(error) = self.withdraw() {
+            if !error.is(Errno::NODEV) {
+                log::warn!("{}: cannot end upcalls: {error}", self.shared.name);
+            }
+        }
+        self.shared.stop.stop();
+        self.shared.bell.ring();
+        for thread in self.threads.drain(..) {
+            // A panic has been told of.
+            let _ = thread.join();
+        }
+        if !self.keep_flows {
+            if let Err(error) = self.remove_flows() {
+                log::warn!("{}: cannot remove flows: {error}", self.shared.name);
+            }
+        }
+        stats
+    }
+
+    /// Has the datapath send no more upcalls here.
+    fn withdraw(&mut self) -> client::Result<()> {
+        let dp_ifindex = self.shared.dp_ifindex;
+        if let Dispatch::PerVport { .. } = self.shared.ports.dispatch() {
+            for vport in self.client.vports(dp_ifindex)? {
+                match self.client.set_vport_pids(dp_ifindex, vport.port_no, &[0]) {
+                    // Gone meanwhile.
+                    Err(error) if error.is(Errno::NODEV) => {}
+                    other => other?,
+                }
+            }
+        }
+        let change = DatapathChange {
+            user_features: Some(self.features),
+            ..DatapathChange::default()
+        };
+        self.client
+            .set_datapath(DatapathId::Index(dp_ifindex), &change)
+            .map(|_| ())
+    }
+
+    fn remove_flows(&mut self) -> client::Result<()> {
+        let shared = &self.shared;
+        let flows = shared.flows.select(|_| true);
+        let requests = flows
+            .iter()
+            .map(|flow| revalidator::delete(shared, flow))
+            .collect::<client::Result<Vec<_>>>()?;
+        // What is not there, with or without its datapath, need not be removed.
+        self.client.socket().batch(requests, |_, _| {})?;
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the threads of an engine have in common.
+
+use super::{
+    flow::{
+        Flow,
+        Phase, //
+    },
+    flow_cache::FlowCache,
+    policy::Policy,
+    ports::Ports,
+    rate_limit::RateLimit,
+    stats::Counters,
+    ufid::Ufids,
+    wakeup::{
+        Bell,
+        Stop, //
+    },
+};
+use crate::client::{
+    Families,
+    KernelError, //
+};
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicUsize,
+        Ordering, //
+    },
+};
+
+/// What the threads of an engine have in common.
+pub(super) struct Shared {
+    /// The datapath's name.
+    pub(super) name: String,
+    /// The datapath: the interface index of its local port.
+    pub(super) dp_ifindex: i32,
+    pub(super) families: Families,
+    pub(super) policy: Arc<dyn Policy>,
+    pub(super) ports: Ports,
+    pub(super) flows: FlowCache,
+    pub(super) ufids: Ufids,
+    pub(super) counters: Counters,
+    /// The dynamic flow limit, as the revalidator has set it.
+    pub(super) flow_limit: AtomicUsize,
+    pub(super) stop: Stop,
+    /// Wakes the revalidator.
+    pub(super) bell: Bell,
+    /// Complaints about single flows and packets.
+    pub(super) complaints: RateLimit,
+}
+
+impl Shared {
+    /// Whether another flow may be put.
+    pub(super) fn has_room(&self) -> bool {
+        self.flows.len() < self.flow_limit.load(Ordering::Relaxed)
+    }
+
+    /// A flow is gone from the datapath, or never came there.
+    pub(super) fn gone(&self, flow: &Arc<Flow>) {
+        flow.advance(Phase::Gone);
+        self.flows.remove(flow);
+    }
+
+    /// Complains that the datapath has refused something.
+    pub(super) fn complain(&self, what: &str, error: &KernelError) {
+        self.complaints
+            .warn(format_args!("{}: {what}: {error}", self.name));
+    }
+}
