@@ -10,6 +10,11 @@
 //! Fields named `Be16`, `Be32` and `Be64` are in network byte order, all others in host byte order.
 //! A field that does not apply to a packet is zero.
 
+use super::headers::{
+    ethertype,
+    ipproto,
+    nd, //
+};
 use zerocopy::byteorder::big_endian::{
     U16,
     U32,
@@ -42,7 +47,9 @@ pub const TUN_OPTS_LEN: usize = 255;
 pub const VLAN_TAG_PRESENT: u16 = 0x1000;
 
 /// One VLAN tag. `tci` has [`VLAN_TAG_PRESENT`] set when there is a tag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Vlan {
     /// The ethertype of the tag: 0x8100 or 0x88a8.
@@ -126,7 +133,9 @@ pub mod tun_flags {
 }
 
 /// The Network Service Header in a key (`struct ovs_key_nsh`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Nsh {
     /// Flags.
@@ -302,6 +311,20 @@ impl Key {
             *word &= mask;
         }
         key
+    }
+
+    /// Whether this is ICMPv6 of a type that has the fields of neighbour discovery, with any code.
+    pub const fn has_nd_type(&self) -> bool {
+        const SOLICITATION: u16 = nd::SOLICITATION as u16;
+        const ADVERTISEMENT: u16 = nd::ADVERTISEMENT as u16;
+        self.eth_type.get() == ethertype::IPV6
+            && self.ip_proto == ipproto::ICMPV6
+            && matches!(self.tp_src.get(), SOLICITATION | ADVERTISEMENT)
+    }
+
+    /// Whether this is neighbour discovery (`sw_flow_key_is_nd()`).
+    pub const fn is_nd(&self) -> bool {
+        self.has_nd_type() && self.tp_dst.get() == 0
     }
 
     /// The sender's hardware address in ARP.

@@ -22,6 +22,7 @@ pub mod checksum;
 pub mod classifier;
 pub mod error;
 pub mod extract;
+pub mod flow_attrs;
 pub mod hash;
 pub mod headers;
 pub mod key;
