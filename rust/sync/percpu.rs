@@ -72,7 +72,7 @@ pub(super) fn this_cpu() -> u32 {
 ///
 /// `ptr` must be from the per-CPU allocator.
 #[inline]
-unsafe fn this_cpu_ptr<T>(ptr: NonNull<T>) -> *mut T {
+pub(crate) unsafe fn this_cpu_ptr<T>(ptr: NonNull<T>) -> *mut T {
     #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
     {
         let offset: usize;
