@@ -3,13 +3,19 @@
 //! Networking: what a module needs of the C side, with the rules of use in the types.
 //!
 //! - [`skbuff`]: packets, owned by whoever holds them.
-//! - [`device`]: network devices, made here or found; receive hooks and notifications.
+//! - [`device`]: network devices, made here or found; receive handlers and notifications.
 //! - [`namespace`]: network namespaces, and data kept for each of them.
 //! - [`rtnetlink`]: the lock of network configuration, and kinds of links.
 //! - [`netlink`] and [`genetlink`]: requests, replies and notifications.
 //! - [`drop_reason`]: reasons for dropping packets that tools can name.
+//! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
+pub(crate) mod device;
+pub(crate) mod drop_reason;
 pub(crate) mod errno;
 pub(crate) mod genetlink;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod ratelimit;
+pub(crate) mod rtnetlink;
+pub(crate) mod skbuff;

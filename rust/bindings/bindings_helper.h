@@ -20,6 +20,7 @@
 #include <linux/workqueue.h>
 #include <net/dropreason.h>
 #include <net/genetlink.h>
+#include <net/gso.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/rtnetlink.h>

@@ -10,7 +10,9 @@
 
 #include <linux/compiler_types.h>
 
-#include "percpu.c"
-#include "sync.c"
 #include "net.c"
+#include "netdevice.c"
 #include "netlink.c"
+#include "percpu.c"
+#include "skbuff.c"
+#include "sync.c"

@@ -5,7 +5,8 @@
 //! The data of a namespace is an [`Arc`] that is published with the namespace and taken back before
 //! the namespace goes, so that whoever finds it may keep it:
 //!
-//! 1. [`PerNet::new`] makes it when the namespace is made, or the type is registered.
+//! 1. [`PerNet::new`] makes it when the namespace is made, or the type is registered. It is given a
+//!    [`NetId`], by which the namespace is found for as long as the data is.
 //! 2. [`Net::get`] finds it, in an RCU read-side section.
 //! 3. [`PerNet::pre_exit`] ends what is going on; after that nobody finds the data any more, and a
 //!    grace period passes.
@@ -17,10 +18,13 @@
 use crate::{
     alloc::gfp,
     bindings,
-    sync::rcu::{
-        RcuArc,
-        Read,
-        Retired, //
+    sync::{
+        once::Shared,
+        rcu::{
+            RcuArc,
+            Read,
+            Retired, //
+        }, //
     }, //
 };
 use core::{
@@ -40,6 +44,7 @@ use kernel::{
     },
     prelude::*,
     sync::{
+        rcu,
         Arc,
         ArcBorrow, //
     },
@@ -153,12 +158,12 @@ pub(crate) trait PerNet: Send + Sync + Sized + 'static {
     /// Where the number that names this type in a namespace is kept: a static of the type's own.
     fn id() -> &'static PerNetId;
 
-    /// Makes the data of a namespace.
-    fn new(net: &Net) -> Result<Arc<Self>>;
+    /// Makes the data of a namespace, which `id` finds again.
+    fn new(net: &Net, id: NetId) -> Result<Arc<Self>>;
 
     /// The namespace is going: nobody may start anything new with it.
     ///
-    /// After this [`Net::get`] does not find the data any more.
+    /// After this [`Net::get`] does not find the data any more, nor [`NetId::get`] the namespace.
     fn pre_exit(&self, _net: &Net) {}
 
     /// The namespace goes, and a grace period has passed since [`pre_exit`](Self::pre_exit).
@@ -172,11 +177,10 @@ pub(crate) struct PerNetId {
     /// Written by the core in the course of registration.
     id: UnsafeCell<c_uint>,
     /// The same number while lookups are allowed, otherwise zero.
-    live: UnsafeCell<c_uint>,
+    live: Shared<c_uint>,
 }
 
-// SAFETY: `id` is written before anything reads it; `live` is only accessed with volatile accesses of
-// an aligned machine word.
+// SAFETY: `id` is written before anything reads it.
 unsafe impl Sync for PerNetId {}
 
 impl PerNetId {
@@ -184,29 +188,69 @@ impl PerNetId {
     pub(crate) const fn new() -> Self {
         Self {
             id: UnsafeCell::new(0),
-            live: UnsafeCell::new(0),
+            live: Shared::new(0),
         }
     }
 
     fn live(&self) -> Option<c_uint> {
-        // SAFETY: Valid and aligned; the writes are volatile too.
-        match unsafe { self.live.get().read_volatile() } {
-            0 => None,
-            id => Some(id),
+        Some(self.live.load()).filter(|&id| id != 0)
+    }
+}
+
+/// Finds a namespace again, until its data is taken apart.
+///
+/// Unlike a [`NetRef`] it does not keep the namespace from going.
+#[derive(Clone)]
+pub(crate) struct NetId(Arc<NetCell>);
+
+/// A pointer to a namespace, or null.
+///
+/// # Invariants
+///
+/// A namespace is freed at the earliest a grace period after the pointer was set to null.
+struct NetCell(Shared<*mut bindings::net>);
+
+// SAFETY: A pointer to a namespace, which is `Sync`.
+unsafe impl Send for NetCell {}
+// SAFETY: As above.
+unsafe impl Sync for NetCell {}
+
+impl NetId {
+    /// The namespace, unless it is going.
+    #[inline]
+    pub(crate) fn get<'a>(&'a self, _: Read<'a>) -> Option<&'a Net> {
+        let net = self.0 .0.load();
+        if net.is_null() {
+            return None;
         }
+        // SAFETY: By the type invariant the namespace is not freed during this section.
+        Some(unsafe { Net::from_raw(net) })
     }
 
-    fn set_live(&self, id: c_uint) {
-        // SAFETY: Valid and aligned; the reads are volatile too.
-        unsafe { self.live.get().write_volatile(id) };
+    /// Takes a reference to the namespace, unless it is going.
+    pub(crate) fn try_get(&self) -> Option<NetRef> {
+        self.get(Read::from(&rcu::read_lock()))?.try_get()
+    }
+
+    /// Whether it finds `net`.
+    #[inline]
+    pub(crate) fn is_of(&self, net: &Net) -> bool {
+        ptr::eq(self.0 .0.load(), net.as_ptr())
     }
 }
 
 /// What a namespace's memory for a type of data holds.
 struct Slot<T: PerNet> {
+    /// Null from [`PerNet::pre_exit`] on; nothing is left to be dropped after [`PerNet::exit`].
     published: RcuArc<T>,
-    /// The data between [`PerNet::pre_exit`] and [`PerNet::exit`].
-    exiting: UnsafeCell<Option<Retired<T>>>,
+    /// Only used by the functions that the core calls, one after the other.
+    own: UnsafeCell<Own<T>>,
+}
+
+/// What the core's functions hand on.
+struct Own<T: PerNet> {
+    id: Option<NetId>,
+    exiting: Option<Retired<T>>,
 }
 
 /// The memory of `net` for the data with the number `id`.
@@ -256,7 +300,7 @@ impl<T: PerNet> PerNetRegistration<T> {
         // SAFETY: The operations are complete and stay where they are until they are unregistered.
         to_result(unsafe { bindings::register_pernet_device(ops.get()) })?;
         // SAFETY: Registration has written the number.
-        id.set_live(unsafe { *id.id.get() });
+        id.live.store(unsafe { *id.id.get() });
         // INVARIANT: Registered just now.
         Ok(Self {
             ops,
@@ -279,13 +323,19 @@ impl<T: PerNet> PerNetRegistration<T> {
     unsafe extern "C" fn init(net: *mut bindings::net) -> c_int {
         from_result(|| {
             // SAFETY: By the requirements of this function.
-            let data = T::new(unsafe { Net::from_raw(net) })?;
+            let this = unsafe { Net::from_raw(net) };
+            // INVARIANT: `pre_exit()` sets it to null.
+            let id = NetId(Arc::new(NetCell(Shared::new(net)), GFP_KERNEL)?);
+            let data = T::new(this, id.clone())?;
             // SAFETY: The core has allocated memory of the size of a slot, which nobody else uses
             // before this function returns.
             unsafe {
                 slot::<T>(net, *T::id().id.get()).write(Slot {
                     published: RcuArc::new(data),
-                    exiting: UnsafeCell::new(None),
+                    own: UnsafeCell::new(Own {
+                        id: Some(id),
+                        exiting: None,
+                    }),
                 });
             }
             Ok(0)
@@ -304,7 +354,12 @@ impl<T: PerNet> PerNetRegistration<T> {
             data.as_arc_borrow().pre_exit(unsafe { Net::from_raw(net) });
         }
         // SAFETY: Only this function and `exit()`, which comes later, use the field.
-        unsafe { *slot.exiting.get() = data };
+        let own = unsafe { &mut *slot.own.get() };
+        if let Some(NetId(cell)) = &own.id {
+            // INVARIANT: A grace period passes before the core frees the namespace.
+            cell.0.store(ptr::null_mut());
+        }
+        own.exiting = data;
     }
 
     /// # Safety
@@ -314,14 +369,15 @@ impl<T: PerNet> PerNetRegistration<T> {
         // SAFETY: By the requirements of this function.
         let slot = unsafe { Self::slot_of(net) };
         // SAFETY: Only this function and `pre_exit()`, which came before, use the field.
-        let data = unsafe { (*slot.exiting.get()).take() };
-        if let Some(data) = data {
+        let own = unsafe { &mut *slot.own.get() };
+        if let Some(data) = own.exiting.take() {
             // SAFETY: By the requirements of this function a grace period has passed since the data
             // was taken back in `pre_exit()`.
             let data = unsafe { data.into_arc() };
             // SAFETY: By the requirements of this function.
             data.exit(unsafe { Net::from_raw(net) });
         }
+        own.id = None;
     }
 }
 
@@ -329,7 +385,7 @@ impl<T: PerNet> Drop for PerNetRegistration<T> {
     fn drop(&mut self) {
         // Lookups that have read the number are over when the core, which waits for a grace period
         // in the course of the next call, frees the slots.
-        T::id().set_live(0);
+        T::id().live.store(0);
         // SAFETY: By the type invariant.
         unsafe { bindings::unregister_pernet_device(self.ops.get()) };
     }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets that stand for several, to be cut up on output.
+//!
+//! C header: [`include/net/gso.h`](srctree/include/net/gso.h)
+
+use super::SkBuff;
+use crate::{
+    bindings,
+    net::errno::ENODATA, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::{
+    error::from_err_ptr,
+    prelude::*, //
+};
+
+impl SkBuff {
+    #[inline]
+    fn shared_info(&self) -> &bindings::skb_shared_info {
+        let raw = self.raw();
+        // SAFETY: By the type invariant the buffer is valid: the information is behind the end of
+        // its data, aligned.
+        unsafe { &*raw.head.add(raw.end as usize).cast() }
+    }
+
+    /// Whether the packet stands for several.
+    #[inline]
+    pub(crate) fn is_gso(&self) -> bool {
+        self.shared_info().gso_size != 0
+    }
+
+    /// Whether it is a UDP datagram that is to be fragmented, not cut up.
+    pub(crate) fn gso_is_fragmentation(&self) -> bool {
+        self.is_gso() && self.shared_info().gso_type & bindings::SKB_GSO_UDP as u32 != 0
+    }
+
+    /// Whether each of the packets it stands for, Ethernet header included, has at most `len` bytes.
+    pub(crate) fn gso_validate_mac_len(&self, len: u32) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::skb_gso_validate_mac_len(self.as_ptr(), len) }
+    }
+
+    /// Makes the packets that this one stands for. It stays as it is.
+    pub(crate) fn gso_segment(&mut self) -> Result<Segments> {
+        // SAFETY: By the type invariant the buffer is not shared, and `NETIF_F_SG` allows segments
+        // to share its fragments.
+        let list =
+            unsafe { bindings::__skb_gso_segment(self.as_ptr(), bindings::NETIF_F_SG, false) };
+        let list = from_err_ptr(list)?;
+        if list.is_null() {
+            return Err(ENODATA);
+        }
+        // INVARIANT: The function returns a list of packets that the caller owns.
+        Ok(Segments(list))
+    }
+}
+
+/// The packets that one has been cut up into.
+///
+/// # Invariants
+///
+/// The pointer is null, or the first packet of a list, all of which this value owns.
+pub(crate) struct Segments(*mut bindings::sk_buff);
+
+impl Iterator for Segments {
+    type Item = SkBuff;
+
+    fn next(&mut self) -> Option<SkBuff> {
+        let skb = NonNull::new(self.0)?;
+        // INVARIANT: The rest of the list stays with this value.
+        // SAFETY: By the type invariant the packet is valid and ours. The link is what the field is
+        // used for in a list.
+        unsafe {
+            let link = &raw mut (*skb.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next;
+            self.0 = link.replace(ptr::null_mut());
+        }
+        // SAFETY: By the type invariant the packet is ours, and it is not in the list any more.
+        Some(unsafe { SkBuff::from_raw(skb) })
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}

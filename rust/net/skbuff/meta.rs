@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What comes with a packet.
+
+use super::SkBuff;
+use crate::{
+    bindings,
+    net::{
+        device::NetDevice,
+        namespace::Net, //
+    },
+    sync::rcu::Read, //
+};
+
+/// For whom a packet is, by its link layer address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PacketType {
+    /// For this host.
+    Host,
+    /// For all.
+    Broadcast,
+    /// For a group.
+    Multicast,
+    /// For somebody else.
+    OtherHost,
+    /// Going out.
+    Outgoing,
+    /// Sent by this host to itself, seen a second time.
+    Loopback,
+}
+
+impl SkBuff {
+    /// The device the packet came in by, or is to go out by.
+    #[inline]
+    pub(crate) fn dev(&self) -> Option<&NetDevice> {
+        // SAFETY: The field is a device in all packets that the datapath gets to see, and whoever
+        // has a packet may rely on its device.
+        unsafe {
+            let dev = self
+                .raw()
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .dev;
+            dev.as_ref().map(|dev| NetDevice::from_raw(dev))
+        }
+    }
+
+    /// The namespace of [that device](Self::dev).
+    #[inline]
+    pub(crate) fn dev_net<'a>(&'a self, read: Read<'a>) -> Option<&'a Net> {
+        Some(self.dev()?.net(read))
+    }
+
+    /// The mark.
+    #[inline]
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: The union is of numbers.
+        unsafe { self.fields().__bindgen_anon_4.mark }
+    }
+
+    /// Sets the mark.
+    #[inline]
+    pub(crate) fn set_mark(&mut self, mark: u32) {
+        self.fields_mut().__bindgen_anon_4.mark = mark;
+    }
+
+    /// The priority for queueing.
+    #[inline]
+    pub(crate) fn priority(&self) -> u32 {
+        self.fields().priority
+    }
+
+    /// Sets the priority for queueing.
+    #[inline]
+    pub(crate) fn set_priority(&mut self, priority: u32) {
+        self.fields_mut().priority = priority;
+    }
+
+    /// For whom the packet is.
+    #[inline]
+    pub(crate) fn pkt_type(&self) -> PacketType {
+        match u32::from(self.fields().pkt_type()) {
+            bindings::PACKET_HOST => PacketType::Host,
+            bindings::PACKET_BROADCAST => PacketType::Broadcast,
+            bindings::PACKET_MULTICAST => PacketType::Multicast,
+            bindings::PACKET_OUTGOING => PacketType::Outgoing,
+            bindings::PACKET_LOOPBACK => PacketType::Loopback,
+            _ => PacketType::OtherHost,
+        }
+    }
+
+    /// Sets whether the packet may be fragmented whatever it says itself.
+    #[inline]
+    pub(crate) fn set_ignore_df(&mut self, ignore: bool) {
+        self.fields_mut().set_ignore_df(ignore.into());
+    }
+
+    /// The hash of the packet's flow, computed if it is not known.
+    pub(crate) fn get_hash(&mut self) -> u32 {
+        if self.fields().l4_hash() != 0 || self.fields().sw_hash() != 0 {
+            return self.fields().hash;
+        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::skb_get_hash(self.as_ptr()) }
+    }
+
+    /// The hash of the packet's flow, zero if it is not known.
+    #[inline]
+    pub(crate) fn raw_hash(&self) -> u32 {
+        self.fields().hash
+    }
+
+    /// Whether [`raw_hash`](Self::raw_hash) was computed by software.
+    #[inline]
+    pub(crate) fn sw_hash(&self) -> bool {
+        self.fields().sw_hash() != 0
+    }
+
+    /// Whether [`raw_hash`](Self::raw_hash) covers ports.
+    #[inline]
+    pub(crate) fn l4_hash(&self) -> bool {
+        self.fields().l4_hash() != 0
+    }
+
+    /// Sets the hash of the packet's flow.
+    #[inline]
+    pub(crate) fn set_hash(&mut self, hash: u32, sw: bool, l4: bool) {
+        let fields = self.fields_mut();
+        fields.set_l4_hash(l4.into());
+        fields.set_sw_hash(sw.into());
+        fields.hash = hash;
+    }
+
+    /// Forgets the hash of the packet's flow, which has changed.
+    #[inline]
+    pub(crate) fn clear_hash(&mut self) {
+        self.set_hash(0, false, false);
+    }
+
+    /// Forgets the connection the packet belongs to.
+    #[inline]
+    pub(crate) fn reset_conntrack(&mut self) {
+        if self.raw()._nfct != 0 {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::nf_reset_ct(self.as_ptr()) };
+        }
+    }
+
+    /// Forgets what comes with the packet, as if it had just been received; `xnet`: in another
+    /// namespace, where not even its mark means anything.
+    pub(crate) fn scrub(&mut self, xnet: bool) {
+        // SAFETY: By the type invariant the buffer is not shared.
+        unsafe { bindings::skb_scrub_packet(self.as_ptr(), xnet) };
+    }
+
+    /// Forgets the destination that routing has found.
+    #[inline]
+    pub(crate) fn drop_dst(&mut self) {
+        // SAFETY: A destination, or none, takes the place of the union here; the field is a number.
+        if unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst } != 0 {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::skb_dst_drop(self.as_ptr()) };
+        }
+    }
+}
