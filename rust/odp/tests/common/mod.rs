@@ -4,6 +4,7 @@
 
 #![allow(dead_code)]
 
+pub mod attrs;
 pub mod packets;
 pub mod reference;
 
