@@ -89,9 +89,10 @@ one_vm() {
 	local line log='' name='' rc secs bad=''
 	declare -A finished=()
 	exec {fd}< <(
+		rc=0
 		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$logs/vm" -- \
-			/ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null
-		echo "@@ vm $?"
+			/ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null || rc=$?
+		echo "@@ vm $rc"
 	)
 	while IFS= read -r line <&"$fd"; do
 		line=${line%$'\r'}
@@ -121,9 +122,13 @@ one_vm() {
 	exec {fd}<&-
 	left=()
 	if [ -n "$name" ]; then
-		# The guest crashed, or time was up, in the middle of this one.
 		cat "$logs/vm.err" >>"$log"
-		guest_result "$name" "$log" 1 0 "the VM ended during this test ($rc)"
+		case $rc in
+		97) bad="the guest crashed" ;;
+		124) bad="the VM's time was up" ;;
+		*) bad="the VM ended ($rc)" ;;
+		esac
+		guest_result "$name" "$log" 1 0 "$bad during this test"
 		finished[$name]=1
 	elif [ "$rc" != 0 ]; then
 		cat "$logs/vm.err" >&2

@@ -19,7 +19,7 @@ cycles() {
 ktap_plan 4
 like "modprobe finds our module" "$(modinfo -n openvswitch)" '/updates/openvswitch.ko'
 check "it loads and unloads" cycle
-check "twenty times" cycles 20
+check "ten times" cycles 10
 leak_snapshot
-cycles 50
-check "fifty times leave no memory behind" leak_check 50
+cycles 150
+check "150 times leave no memory behind" leak_check 150

@@ -78,7 +78,7 @@ pack_payload() {
 	done
 	for f in "${copy[@]}"; do
 		mkdir -p "$(dirname "$p/${f#*:}")"
-		cp -a "${f%%:*}" "$p/${f#*:}"
+		cp -dr --preserve=mode "${f%%:*}" "$p/${f#*:}"
 	done
 	[ "${#modules[@]}" -gt 0 ] || return 0
 	# depmod sees the stock modules too, and prefers updates/ over them.
@@ -94,7 +94,7 @@ pack_payload() {
 }
 
 pack_payload "$@"
-(cd "$work/root" && find payload -print0 | cpio -0 -o -H newc --quiet) >"$work/payload.cpio"
+(cd "$work/root" && find payload -print0 | cpio -0 -o -H newc -R 0:0 --quiet) >"$work/payload.cpio"
 initramfs=$("$OVS_WORKSHOP/initramfs.sh")
 cat "$initramfs" "$work/payload.cpio" >"$work/initrd"
 
@@ -132,7 +132,7 @@ fi
 if [ -n "$outdir" ]; then
 	mkdir -p "$outdir"
 	cp "$work/console" "$outdir/console.log"
-	[ ! -s "$work/files" ] || tar -C "$outdir" -xf "$work/files"
+	[ ! -s "$work/files" ] || tar -C "$outdir" --no-same-owner -xf "$work/files"
 fi
 [ -z "$interactive" ] || exit 0
 status=$(cat "$work/status")

@@ -22,6 +22,19 @@ args=(
 [ "${OVS_FAKE_OWNER-}" = 1 ] || [ "$(id -u)" = 0 ] ||
 	exec env OVS_FAKE_OWNER=1 unshare --mount --map-root-user "${BASH_SOURCE[0]}" "$@"
 if [ "${OVS_FAKE_OWNER-}" = 1 ]; then
-	exec perl "$here/fake-owner.pl" mmdebstrap "${args[@]}" "$@"
+	# mmdebstrap's own mounts need more than one user and group.
+	# shellcheck disable=SC2016	# as above
+	args+=(
+		--skip=chroot/mount
+		--extract-hook='mkdir -p "$1/proc" "$1/sys" "$1/dev"
+			mount --rbind /proc "$1/proc"
+			mount --rbind /sys "$1/sys"
+			for n in null zero full random urandom tty; do
+				touch "$1/dev/$n"
+				mount --bind "/dev/$n" "$1/dev/$n"
+			done'
+	)
+	# The mounts are to be gone when it is done.
+	exec unshare --mount --propagation unchanged perl "$here/fake-owner.pl" mmdebstrap "${args[@]}" "$@"
 fi
 exec mmdebstrap "${args[@]}" "$@"

@@ -62,7 +62,7 @@ build_root() {
 # with_lock NAME CMD...: one at a time over all checkouts. The lock goes with
 # the process, so nothing is left behind by an interruption.
 with_lock() {
-	local lock=$OVS_CACHE/lock/$1 fd rc=0
+	local lock=$OVS_CACHE/lock/$1 fd
 	shift
 	mkdir -p "$OVS_CACHE/lock"
 	exec {fd}>"$lock"
@@ -70,14 +70,17 @@ with_lock() {
 		say "  waiting: another run is at work on this (${lock##*/})"
 		flock "$fd"
 	fi
-	"$@" || rc=$?
+	"$@"
 	exec {fd}>&-
-	return "$rc"
 }
 
 # step TITLE CMD...: run with the output in a log; show that time passes, and
 # the end of the log if it fails. The log stays in $OVS_STEP_LOG. With
 # OVS_STEP_BRIEF the caller tells how it ended.
+#
+# A shell function as CMD stops at its first error only if step is not followed
+# by || or && and not within if: bash ignores errexit there. What is to be said
+# about a failure goes into a function instead, named by OVS_ON_FAIL.
 step() {
 	local title=$1 start pid rc=0 shown=0 now
 	shift
@@ -102,6 +105,7 @@ step() {
 		say "  $title: failed after $((SECONDS - start))s"
 		tail -n "${OVS_LOG_LINES:-40}" "$OVS_STEP_LOG" | sed 's/^/    | /' >&2
 		say "    the whole log: $OVS_STEP_LOG"
+		[ -z "${OVS_ON_FAIL-}" ] || "$OVS_ON_FAIL"
 		return "$rc"
 	fi
 	say "  $title: $((SECONDS - start))s"

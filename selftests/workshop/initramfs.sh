@@ -17,7 +17,7 @@ if [ ! -e "$cpio" ]; then
 	install -m 755 "$OVS_WORKSHOP/guest/initramfs-init" "$d/init"
 	cp "$kernel/modules/kernel/drivers/block/virtio_blk.ko" \
 		"$kernel/modules/kernel/fs/overlayfs/overlay.ko" "$d/modules/"
-	(cd "$d" && find . -print0 | cpio -0 -o -H newc --quiet) >"$d.cpio"
+	(cd "$d" && find . -print0 | cpio -0 -o -H newc -R 0:0 --quiet) >"$d.cpio"
 	rm -rf "$d"
 	mv "$d.cpio" "$cpio"
 fi

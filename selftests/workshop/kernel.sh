@@ -7,6 +7,7 @@
 # The headers package lacks the Rust crates' metadata. They are built here, from
 # the same source with the same compilers, and come out with the very hashes
 # that the packaged kernel exports; verify_crates makes sure of it.
+# shellcheck disable=SC2034	# OVS_ON_FAIL is for step
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$OVS_WORKSHOP/kernel-lib.sh"
@@ -43,7 +44,7 @@ fetch() {
 	rm -rf pkg deb
 	mkdir pkg deb
 	(cd deb && apt-get -q download "linux-source-$s" "linux-binary-$v" \
-		"linux-modules-$v" "linux-headers-$v")
+		"linux-base-$v" "linux-modules-$v" "linux-headers-$v")
 	[ "$(dpkg-deb -f deb/linux-source-*.deb Version)" = "$(dpkg-deb -f deb/linux-binary-*.deb Version)" ] || {
 		echo "linux-source-$s is not of the version of linux-binary-$v"
 		return 1
@@ -91,6 +92,11 @@ verify_crates() {
 	}
 }
 
+# One line that says why the archive did not give what was asked for.
+explain() {
+	die "cannot fetch the kernel: $(grep -m 1 -E '^(E:|W: Failed|linux-source)' "$OVS_STEP_LOG" || echo "see $OVS_STEP_LOG")"
+}
+
 make_kernel() {
 	local v=$1 dir
 	dir=$(kernel_dir "$v")
@@ -100,8 +106,9 @@ make_kernel() {
 	mkdir -p "$dir"
 	cd "$dir"
 	say "kernel: $v"
-	step "fetching linux $v" fetch "$v" ||
-		die "cannot fetch linux $v: $(grep -m 1 -E '^(E:|linux-source)' "$OVS_STEP_LOG" || echo "see $OVS_STEP_LOG")"
+	OVS_ON_FAIL=explain
+	step "fetching linux $v" fetch "$v"
+	OVS_ON_FAIL=
 	step "unpacking linux $v" unpack "$v"
 	step "preparing linux $v" prepare "$v"
 	step "checking crate hashes" verify_crates "$v"
@@ -109,7 +116,9 @@ make_kernel() {
 }
 
 if [ -z "${KVER-}" ] && [ ! -s "$OVS_CACHE/kver" ] || [ "${1-}" = --update ]; then
-	step "package lists" apt-get update -q || die "cannot reach the mirror: $(grep -m 1 -E '^(E|W|Err)' "$OVS_STEP_LOG")"
+	OVS_ON_FAIL=explain
+	step "package lists" apt-get update -q
+	OVS_ON_FAIL=
 	chosen=$(choose)
 	say "kernel: $chosen is the newest of its series in the archive (KVER= pins another)"
 	with_lock kernel make_kernel "$chosen"
@@ -121,7 +130,8 @@ else
 	[[ $v =~ ^[0-9]+\.[0-9]+\.[0-9]+\+.*-.*$ ]] ||
 		die "KVER=$v is not a Debian kernel release, such as 7.2.12+deb13-cloud-amd64"
 	if [ ! -e "$(kernel_dir "$v")/complete" ]; then
-		step "package lists" apt-get update -q || true
+		OVS_ON_FAIL=explain
+		step "package lists" apt-get update -q
 		with_lock kernel make_kernel "$v"
 	fi
 fi

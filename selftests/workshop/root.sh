@@ -4,6 +4,7 @@
 # root.sh: make the build root, a Debian with the compilers that built the
 # kernel, if the cache has none for this package list. The only script, with
 # enter.sh, that uses the host's own tools.
+# shellcheck disable=SC2034	# OVS_ON_FAIL is for step
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -47,6 +48,10 @@ run_mmdebstrap() {
 		"deb $mirror $OVS_SUITE main" "deb $mirror $OVS_SUITE-backports main"
 }
 
+explain_mmdebstrap() {
+	die "mmdebstrap is not installed and cannot be downloaded (is apt's list old? apt-get update)"
+}
+
 # One line that says what went wrong, from a log of hundreds.
 explain() {
 	local why
@@ -63,10 +68,11 @@ make_root() {
 	[ -n "$mirror" ] ||
 		die "no Debian mirror in apt's configuration: give one by OVS_MIRROR=URI"
 	need_space 8000 "the build environment"
-	step "mmdebstrap" get_mmdebstrap ||
-		die "mmdebstrap is not installed and cannot be downloaded (apt-get update first?)"
+	OVS_ON_FAIL=explain_mmdebstrap
+	step "mmdebstrap" get_mmdebstrap
+	OVS_ON_FAIL=explain
 	rm -rf --one-file-system "$root.tmp"
-	step "build root from $mirror" run_mmdebstrap --include="$(packages packages-build)" || explain
+	step "build root from $mirror" run_mmdebstrap --include="$(packages packages-build)"
 	mkdir -p "$root.tmp"/{proc,sys,dev,tmp}
 	mv "$root.tmp" "$root"
 }

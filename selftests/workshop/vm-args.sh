@@ -10,4 +10,6 @@ done
 for f in "$OVS_BUILD"/bin/*; do
 	[ ! -e "$f" ] || vm_args+=(-b "$f")
 done
-vm_args+=(-c "$OVS_TOP/selftests:/ovs/selftests")
+for f in guest lib demo; do
+	[ ! -d "$OVS_TOP/selftests/$f" ] || vm_args+=(-c "$OVS_TOP/selftests/$f:/ovs/selftests/$f")
+done
