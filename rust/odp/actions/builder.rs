@@ -120,7 +120,7 @@ impl<S: Sink> Builder<S> {
         Ok(at)
     }
 
-    pub(super) fn tunnel<'e>(&mut self, set: &TunnelSet) -> Result<u32, Error<'e>> {
+    pub(super) fn tunnel<'e>(&mut self, set: &TunnelSet<'_>) -> Result<u32, Error<'e>> {
         self.sink
             .tunnel(set)
             .map_err(|errno| Error::new(errno, c"SET: cannot make the tunnel"))

@@ -73,7 +73,7 @@ pub trait Sink {
     fn patch_dump(&mut self, at: usize, len: [u8; 2]);
 
     /// Makes the tunnel of [`Op::SetTunnel`] and returns the index by which it is to be found.
-    fn tunnel(&mut self, set: &TunnelSet) -> Result<u32, Errno>;
+    fn tunnel(&mut self, set: &TunnelSet<'_>) -> Result<u32, Errno>;
 
     /// Makes what [`Op::Ct`] needs and returns the index by which it is to be found.
     fn ct(&mut self, ct: &Ct<'_>) -> Result<u32, Errno>;

@@ -211,6 +211,7 @@ fn simple() -> impl Strategy<Value = Vec<u8>> {
             nest(PUSH_NSH, &[nest(28, &[base, md])])
         }),
         ct(),
+        tunnel(),
     ]
 }
 
@@ -236,6 +237,52 @@ fn ct() -> impl Strategy<Value = Vec<u8>> {
         nat.prop_map(|args| nest(6, &args)),
     ];
     prop::collection::vec(arg, 0..6).prop_map(|args| nest(CT, &args))
+}
+
+fn tunnel() -> impl Strategy<Value = Vec<u8>> {
+    let flag = || prop::sample::select(&[5u16, 6, 7, 14, 16][..]).prop_map(|kind| attr(kind, &[]));
+    let option = (any::<u8>(), 0..4u8, any::<u8>()).prop_map(|(kind, words, byte)| {
+        let mut option = vec![0, 1, kind, words];
+        option.resize(4 + 4 * usize::from(words), byte);
+        option
+    });
+    let options = prop_oneof![
+        prop::collection::vec(option, 0..4).prop_map(|options| nest(8, &options)),
+        any::<u32>().prop_map(|gbp| nest(11, &[u32(1, gbp)])),
+        Just(nest(11, &[])),
+        prop::collection::vec(any::<u8>(), 12..13).prop_map(|options| attr(15, &options)),
+    ];
+    let any_attr = (
+        0..18u16,
+        prop::sample::select(&[0, 1, 2, 4, 8, 16][..]),
+        any::<u8>(),
+    )
+        .prop_map(|(kind, len, byte)| attr(kind, &vec![byte; len]));
+    let ipv4 = (1..3u16, any::<[u8; 4]>()).prop_map(|(kind, addr)| attr(kind, &addr));
+    let ipv6 = (12..14u16, any::<[u8; 16]>()).prop_map(|(kind, addr)| attr(kind, &addr));
+    let common = prop_oneof![
+        4 => any::<u64>().prop_map(|id| attr(0, &id.to_ne_bytes())),
+        4 => (3..5u16, any::<u8>()).prop_map(|(kind, value)| attr(kind, &[value])),
+        4 => (9..11u16, any::<u16>()).prop_map(|(kind, port)| u16(kind, port)),
+        4 => flag(),
+        4 => options,
+        1 => any_attr,
+    ];
+    (
+        prop_oneof![
+            Just(vec![]),
+            Just(attr(16, &[])),
+            ipv4,
+            ipv6,
+            Just(attr(2, &[10, 0, 0, 1])),
+        ],
+        prop::option::weighted(0.7, Just(attr(4, &[64]))),
+        prop::collection::vec(common, 0..5),
+    )
+        .prop_map(|(addr, ttl, rest)| {
+            let args = [addr, ttl.unwrap_or_default(), rest.concat()];
+            nest(SET, &[nest(16, &args)])
+        })
 }
 
 fn lists() -> impl Strategy<Value = Vec<u8>> {

@@ -8,4 +8,5 @@ mod nested;
 mod plain;
 mod set;
 mod support;
+mod tunnel;
 mod upcall;

@@ -3,6 +3,7 @@
 //! Actions whose argument is a number or a structure.
 
 use super::support::*;
+use core::slice;
 use odp::{
     actions::{
         HashAlg,
@@ -421,7 +422,7 @@ fn pushed_nsh() {
         assert!(run(&l3(eth(eth_type)), &good).is_ok());
     }
     for eth_type in [0x0806, 0x8848, 0x88cc] {
-        inval(&l3(eth(eth_type)), &[good.clone()]);
+        inval(&l3(eth(eth_type)), slice::from_ref(&good));
         assert!(run(&eth(eth_type), &good).is_ok());
     }
     inval(&ip(TCP), &[good.clone(), flag(POP_ETH)]);

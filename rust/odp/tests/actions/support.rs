@@ -31,7 +31,7 @@ pub struct Mem {
     pub ops: Vec<Op>,
     pub data: Vec<u64>,
     pub dump: Vec<u8>,
-    pub tunnels: Vec<TunnelSet>,
+    pub tunnels: Vec<String>,
     pub cts: Vec<String>,
     /// How many more calls succeed.
     pub left: Option<usize>,
@@ -94,9 +94,9 @@ impl Sink for Mem {
         self.dump[at..at + 2].copy_from_slice(&len);
     }
 
-    fn tunnel(&mut self, set: &TunnelSet) -> Result<u32, Errno> {
+    fn tunnel(&mut self, set: &TunnelSet<'_>) -> Result<u32, Errno> {
         self.call()?;
-        self.tunnels.push(*set);
+        self.tunnels.push(format!("{set:?}"));
         Ok(self.tunnels.len() as u32 - 1)
     }
 
