@@ -9,7 +9,7 @@
 //! first cell of a slice is at the start of one.
 
 #[cfg(MODULE)]
-pub use crate::sync::cell::Cell64;
+pub use super::super::sync::cell::Cell64;
 
 #[cfg(not(MODULE))]
 pub use host::Cell64;

@@ -25,6 +25,7 @@ pub mod groups;
 pub mod identity;
 pub mod index;
 pub mod lookup;
+pub mod numbers;
 pub mod stats;
 pub mod update;
 
@@ -92,8 +93,8 @@ pub trait Flow {
     /// The words of its masked key, and maybe others behind them.
     fn words(&self) -> &[u64];
 
-    /// Its identity, given the number of words of its masked key.
-    fn identity(&self, key_words: usize) -> IdentityRef<'_>;
+    /// What user space names it by.
+    fn identity(&self) -> IdentityRef<'_>;
 }
 
 /// Where the classifier's memory is.
@@ -102,7 +103,7 @@ pub trait Flow {
 /// older. `None` is for memory that should be there and is not.
 pub trait Store<'a>: Copy {
     /// A flow.
-    type Flow: Flow + 'a;
+    type Flow: Flow + ?Sized + 'a;
 
     /// What a lookup starts from.
     fn root(self) -> &'a Root;

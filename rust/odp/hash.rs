@@ -10,7 +10,7 @@
 //! over all bits of the result.
 
 /// The most words that can be hashed.
-pub const MAX_WORDS: usize = 88;
+pub const MAX_WORDS: usize = 80;
 
 /// The secret keys of a hash.
 pub struct Secret {

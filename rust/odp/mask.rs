@@ -26,8 +26,8 @@ const _: () = assert!(WORDS + WORDS.div_ceil(8) <= super::hash::MAX_WORDS);
 #[derive(Clone)]
 pub struct Compact {
     len: usize,
-    /// Pairs of the place of a word in a key, and the bits to match there.
-    words: [(u8, u64); WORDS],
+    places: [u8; WORDS],
+    words: [u64; WORDS],
 }
 
 impl Compact {
@@ -40,37 +40,52 @@ impl Compact {
     pub fn from_words(words: impl Iterator<Item = (u8, u64)>) -> Self {
         let mut new = Self {
             len: 0,
-            words: [(0, 0); WORDS],
+            places: [0; WORDS],
+            words: [0; WORDS],
         };
-        for (free, word) in new.words.iter_mut().zip(words.filter(|word| word.1 != 0)) {
-            *free = word;
+        let free = new.places.iter_mut().zip(&mut new.words);
+        for ((free_place, free), (place, word)) in free.zip(words.filter(|word| word.1 != 0)) {
+            (*free_place, *free) = (place, word);
             new.len = new.len.wrapping_add(1);
         }
         new
     }
 
+    /// The number of words.
+    pub fn count(&self) -> usize {
+        self.len
+    }
+
     /// The words: their places in a key, and their bits.
-    pub fn words(&self) -> &[(u8, u64)] {
-        self.words.get(..self.len).unwrap_or_default()
+    pub fn words(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
+        let words = self.places.iter().zip(&self.words).take(self.len);
+        words.map(|(&place, &word)| (place, word))
     }
 
     /// The words that a flow with this mask stores of `key`.
-    pub fn compress<'a>(&'a self, key: &'a Key) -> impl ExactSizeIterator<Item = u64> + 'a {
+    pub fn compress<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = u64> + 'a {
         self.words()
-            .iter()
-            .map(|&(place, mask)| key.words().get(usize::from(place)).map_or(0, |w| w & mask))
+            .map(|(place, mask)| key.words().get(usize::from(place)).map_or(0, |w| w & mask))
+    }
+
+    /// The places, eight to a word.
+    fn packed_places(&self) -> impl Iterator<Item = u64> + '_ {
+        let places = self.places.get(..self.len).unwrap_or_default();
+        places.chunks(8).map(|eight| {
+            let pack = |packed, &place| packed << 8 | u64::from(place);
+            eight.iter().rev().fold(0, pack)
+        })
     }
 
     /// The hash that finds an equal mask.
     pub fn hash(&self, secret: &Secret) -> u64 {
         let mut hasher = secret.hasher(self.len as u64);
-        for pair in self.words().chunks(2) {
-            let second = pair.get(1).map_or(0, |word| word.1);
-            hasher.pair(pair.first().map_or(0, |word| word.1), second);
-        }
-        for eight in self.words().chunks(16) {
-            let (first, second) = eight.split_at(eight.len().min(8));
-            hasher.pair(places(first), places(second));
+        let mut words = self
+            .words()
+            .map(|(_, word)| word)
+            .chain(self.packed_places());
+        while let Some(first) = words.next() {
+            hasher.pair(first, words.next().unwrap_or(0));
         }
         hasher.finish()
     }
@@ -87,24 +102,16 @@ impl Compact {
         let record = cells.get(..Self::record_len(self.len))?;
         let (head, body) = record.split_first()?;
         let (place_cells, word_cells) = body.split_at_checked(self.len.div_ceil(8))?;
-        for (cell, eight) in place_cells.iter().zip(self.words().chunks(8)) {
-            cell.store(places(eight));
+        for (cell, eight) in place_cells.iter().zip(self.packed_places()) {
+            cell.store(eight);
         }
-        let words = self.words().iter().map(|word| word.1).chain([0]);
+        let words = self.words().map(|(_, word)| word).chain([0]);
         for (cell, word) in word_cells.iter().zip(words) {
             cell.store(word);
         }
         head.store(self.len as u64);
         Some(())
     }
-}
-
-/// Up to eight places in one word.
-fn places(words: &[(u8, u64)]) -> u64 {
-    words
-        .iter()
-        .rev()
-        .fold(0, |places, &(place, _)| places << 8 | u64::from(place))
 }
 
 /// The mask in a record, which nobody changes while there are readers.
@@ -204,7 +211,7 @@ impl<'a> Mask<'a> {
 
     /// Whether this is the mask `other`.
     pub fn equals(&self, other: &Compact) -> bool {
-        self.words().eq(other.words().iter().copied())
+        self.count() == other.count() && self.words().eq(other.words())
     }
 
     /// The mask as a key.

@@ -39,6 +39,11 @@ impl<'a> Cache<'a> {
         Self(entries)
     }
 
+    /// The number of entries.
+    pub fn entries(&self) -> usize {
+        self.0.len()
+    }
+
     /// The set of `hash`, and the entry where it begins to look.
     #[inline(always)]
     fn set(&self, hash: u64) -> Option<(&'a [Cell64; LINE], usize)> {
@@ -77,15 +82,12 @@ impl<'a> Cache<'a> {
         true
     }
 
-    /// The number of entries to have from now on, after `evicted` entries lost their place to others
-    /// since the last time.
+    /// How many entries a cache should have in which `evicted` entries lost their place to others.
     pub fn entries_after(&self, evicted: u64) -> usize {
         let entries = self.0.len();
-        if evicted < entries as u64 / 4 {
+        if evicted < entries as u64 / 2 || entries >= MAX_ENTRIES {
             return entries;
         }
-        // Packets of many flows come in a burst: grow to what would have held all of them at once.
-        let wanted = entries.saturating_add(usize::try_from(evicted).unwrap_or(MAX_ENTRIES));
-        wanted.min(MAX_ENTRIES).next_power_of_two().max(entries)
+        entries.saturating_mul(4).clamp(MIN_ENTRIES, MAX_ENTRIES)
     }
 }

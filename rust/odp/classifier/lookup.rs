@@ -21,8 +21,7 @@ use super::{
 };
 
 /// What a lookup found, and what it took.
-#[derive(Debug)]
-pub struct Found<'a, F> {
+pub struct Found<'a, F: ?Sized> {
     /// The flow.
     pub flow: Option<&'a F>,
     /// The number of the flow; zero if there is none.
@@ -74,7 +73,7 @@ fn lookup_uncached<'a, S: Store<'a>>(
     found
 }
 
-fn none<'a, F>(masks: u32) -> Found<'a, F> {
+fn none<'a, F: ?Sized>(masks: u32) -> Found<'a, F> {
     Found {
         flow: None,
         number: 0,
@@ -156,7 +155,6 @@ pub fn find<'a, S: Store<'a>>(store: S, identity: IdentityRef<'_>) -> Option<(&'
     let table = store.table(Table::Identities)?;
     table.find(identity.hash(table.secret()), |number| {
         let flow = store.flow(number)?;
-        let mask = Mask::at(store.pool(Pool::Masks)?, arena::start(flow.mask()))?;
-        (flow.identity(mask.count()) == identity).then_some((flow, number))
+        (flow.identity() == identity).then_some((flow, number))
     })
 }

@@ -14,7 +14,6 @@ use super::super::cell::Cell64;
 const GENERATION_BITS: u32 = 48;
 
 /// What a CPU counted for a flow: half a cache line.
-#[derive(Debug)]
 #[repr(C, align(32))]
 pub struct Counters {
     packets: Cell64,

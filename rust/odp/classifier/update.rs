@@ -29,7 +29,6 @@ use super::{
         GroupRecord,
         PATTERNS, //
     },
-    identity::IdentityRef,
     index::{
         Fill,
         Index, //
@@ -141,30 +140,29 @@ impl Writer {
 
     /// Inserts a flow with `mask` under `number`.
     ///
-    /// `publish` is given the record of the mask, and makes [`Store::flow`] return the flow, whose
-    /// words are `words`. The caller has asked [`Self::need`]; `None` is for a store that did not do
-    /// as it said.
+    /// `publish` is given the record of the mask for [`Flow::mask`], and makes [`Store::flow`] return
+    /// the flow. The caller has asked [`Self::need`]; `None` is for a store that did not do as it
+    /// said.
     pub fn insert<'a, S: Store<'a>>(
         &mut self,
         store: S,
         number: u32,
         mask: &Compact,
-        words: &[u64],
-        identity: IdentityRef<'_>,
         publish: impl FnOnce(u32),
     ) -> Option<()> {
         let id = self.take_mask(store, mask)?;
         publish(id);
+        let flow = store.flow(number)?;
 
         let mask = Mask::at(store.pool(Pool::Masks)?, arena::start(id))?;
-        self.join_group(store, id, mask.leading(words))?;
+        self.join_group(store, id, mask.leading(flow.words()))?;
 
         let table = store.table(Table::Flows)?;
-        let hash = mask.hash_flow(table.secret(), id.into(), words);
+        let hash = mask.hash_flow(table.secret(), id.into(), flow.words());
         table.insert(self.fill_mut(Table::Flows), hash, number)?;
 
         let table = store.table(Table::Identities)?;
-        let hash = identity.hash(table.secret());
+        let hash = flow.identity().hash(table.secret());
         table.insert(self.fill_mut(Table::Identities), hash, number)
     }
 
@@ -173,13 +171,13 @@ impl Writer {
         &mut self,
         store: S,
         number: u32,
-        flow: &impl Flow,
+        flow: &(impl Flow + ?Sized),
     ) -> Option<()> {
         let id = flow.mask();
         let mask = Mask::at(store.pool(Pool::Masks)?, arena::start(id))?;
 
         let table = store.table(Table::Identities)?;
-        let hash = flow.identity(mask.count()).hash(table.secret());
+        let hash = flow.identity().hash(table.secret());
         table.remove(self.fill_mut(Table::Identities), hash, number)?;
 
         let table = store.table(Table::Flows)?;
@@ -194,7 +192,7 @@ impl Writer {
     fn take_mask<'a, S: Store<'a>>(&mut self, store: S, mask: &Compact) -> Option<u32> {
         let pool = store.pool(Pool::Masks)?;
         let table = store.table(Table::Masks)?;
-        let class = mask_class(mask.words().len());
+        let class = mask_class(mask.count());
         let hash = mask.hash(table.secret());
         let found = table.find(hash, |id| {
             let same = Mask::at(pool, arena::start(id))?.equals(mask);
@@ -228,9 +226,15 @@ impl Writer {
         let hash = Compact::from_words(mask.words()).hash(table.secret());
         table.remove(self.fill_mut(Table::Masks), hash, id)?;
         self.arena_mut(Pool::Masks).release(pool, id, class);
-        self.masks_gone = self.masks_gone.wrapping_add(1);
+        self.masks_gone = self.masks_gone.saturating_add(1);
         if self.masks() == 0 {
-            self.set_all_masks(store, pool, None)?;
+            return self.set_all_masks(store, pool, None);
+        }
+        // It takes time for each mask there is, so it is done once for as many that have gone.
+        if self.masks_gone > self.masks() {
+            self.masks_gone = 0;
+            // Without room the mask stays too wide, which costs the cache some entries.
+            let _ = self.narrow(store, pool);
         }
         Some(())
     }
@@ -242,20 +246,14 @@ impl Writer {
             0 => Key::ZERO,
             old => Mask::at(pool, arena::start(old))?.expand(),
         };
-        if !add_bits(&mut all, mask.words().iter().copied()) && old != 0 {
+        if !add_bits(&mut all, mask.words()) && old != 0 {
             return Some(());
         }
         self.set_all_masks(store, pool, Some(&Compact::new(&all)))
     }
 
     /// Removes the bits from the mask of all masks that no mask has any more.
-    ///
-    /// Takes time for each mask there is, so it is for work that is done now and then.
-    pub fn narrow<'a, S: Store<'a>>(&mut self, store: S) -> Option<()> {
-        if self.masks_gone == 0 || self.masks() == 0 {
-            return Some(());
-        }
-        let pool = store.pool(Pool::Masks)?;
+    fn narrow<'a, S: Store<'a>>(&mut self, store: S, pool: &[Cell64]) -> Option<()> {
         let mut all = Key::ZERO;
         for id in store.table(Table::Masks)?.numbers() {
             add_bits(&mut all, Mask::at(pool, arena::start(id))?.words());
@@ -263,7 +261,6 @@ impl Writer {
         let new = Compact::new(&all);
         let old = store.root().all_masks.load() as u32;
         if Mask::at(pool, arena::start(old))?.equals(&new) {
-            self.masks_gone = 0;
             return Some(());
         }
         self.set_all_masks(store, pool, Some(&new))
@@ -280,12 +277,11 @@ impl Writer {
         let old = cell.load() as u32;
         let mut id = 0;
         if let Some(new) = new {
-            let class = mask_class(new.words().len());
+            let class = mask_class(new.count());
             id = self.arena_mut(Pool::Masks).alloc(pool, class)?;
             new.write(arena::record(pool, id, class)?)?;
         }
         cell.store_release(id.into());
-        self.masks_gone = 0;
         if old != 0 {
             let class = mask_class(Mask::at(pool, arena::start(old))?.count());
             self.arena_mut(Pool::Masks).release(pool, old, class);
@@ -408,11 +404,7 @@ fn hash_of<'a, S: Store<'a>>(store: S, table: Table, number: u32, secret: &Secre
             let id = flow.mask();
             mask_at(id)?.hash_flow(secret, id.into(), flow.words())
         }
-        Table::Identities => {
-            let flow = store.flow(number)?;
-            let key_words = mask_at(flow.mask())?.count();
-            flow.identity(key_words).hash(secret)
-        }
+        Table::Identities => store.flow(number)?.identity().hash(secret),
         Table::Groups => {
             let pool = store.pool(Pool::Groups)?;
             GroupRecord::at(pool, number)?.key().hash(secret)

@@ -62,6 +62,7 @@ pub fn seed() -> [u64; 2] {
 pub struct HostFlow {
     mask: OnceLock<u32>,
     kind: Kind,
+    key_words: usize,
     words: Vec<u64>,
     /// What the test knows the flow by.
     pub id: u64,
@@ -76,8 +77,8 @@ impl Flow for HostFlow {
         &self.words
     }
 
-    fn identity(&self, key_words: usize) -> IdentityRef<'_> {
-        IdentityRef::new(self.kind, &self.words[key_words..])
+    fn identity(&self) -> IdentityRef<'_> {
+        IdentityRef::new(self.kind, &self.words[self.key_words..])
     }
 }
 
@@ -177,6 +178,7 @@ impl Host {
         let flow: &'static HostFlow = Box::leak(Box::new(HostFlow {
             mask: OnceLock::new(),
             kind: identity.as_ref().kind(),
+            key_words: mask.count(),
             words,
             id,
         }));
@@ -187,7 +189,7 @@ impl Host {
         };
         state
             .writer
-            .insert(self, number, &mask, &flow.words, identity.as_ref(), publish)
+            .insert(self, number, &mask, publish)
             .expect("there is room after asking for it");
         number
     }

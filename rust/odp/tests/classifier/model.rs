@@ -73,7 +73,6 @@ enum Op {
     LookupFlow(Pick),
     Find(Pick),
     Turn,
-    Narrow,
     Rehash(u8),
     Grow,
 }
@@ -87,7 +86,6 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<Pick>().prop_map(Op::LookupFlow),
         2 => any::<Pick>().prop_map(Op::Find),
         1 => Just(Op::Turn),
-        1 => Just(Op::Narrow),
         1 => (0u8..4).prop_map(Op::Rehash),
         1 => Just(Op::Grow),
     ]
@@ -199,7 +197,7 @@ impl Model {
             let mask = Mask::at(masks, found.mask() as usize * 8).unwrap();
             assert_eq!(mask.expand(), flow.mask);
             assert_eq!(mask.expand_flow(found.words()), flow.key.masked(&flow.mask));
-            let identity = found.identity(mask.count());
+            let identity = found.identity();
             assert_eq!(identity, flow.identity.as_ref());
             assert_eq!(identity.key().is_none(), identity.ufid().is_some());
             if let Some(key) = identity.key() {
@@ -233,13 +231,6 @@ impl Model {
             }
             Op::Turn => {
                 self.host.state().writer.turn(&self.host);
-            }
-            Op::Narrow => {
-                let narrowed = self.host.state().writer.narrow(&self.host);
-                // Fails only for want of room.
-                if narrowed.is_none() {
-                    self.step(&Op::Grow);
-                }
             }
             Op::Rehash(table) => {
                 let table = [Table::Flows, Table::Identities, Table::Groups, Table::Masks]

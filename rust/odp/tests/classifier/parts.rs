@@ -22,6 +22,12 @@ use odp::{
             Fill,
             Index, //
         },
+        numbers::{
+            Numbers,
+            BLOCK,
+            BLOCK_WORDS,
+            SLOTS, //
+        },
         stats::{
             Counters,
             Generation,
@@ -114,7 +120,7 @@ proptest! {
         let cells = cells(100);
         compact.write(&cells[3..]).unwrap();
         let record = Mask::at(cells, 3).unwrap();
-        prop_assert_eq!(record.count(), compact.words().len());
+        prop_assert_eq!(record.count(), compact.count());
         prop_assert_eq!(record.expand(), mask);
         prop_assert!(record.equals(&compact));
 
@@ -236,8 +242,9 @@ fn cache_keeps_its_sets_and_counts_evictions() {
     for n in 0..10_000 {
         evicted += u64::from(cache.insert(hash(n), n as u32));
     }
-    assert_eq!(cache.entries_after(evicted), 16_384);
-    assert_eq!(cache.entries_after(1 << 40), MAX_ENTRIES);
+    assert_eq!(cache.entries_after(evicted), 1024);
+    let largest = Cache::new(cells(MAX_ENTRIES));
+    assert_eq!(largest.entries_after(1 << 40), MAX_ENTRIES);
     assert!(Cache::new(&[]).find(1, Some).is_none());
     assert!(!Cache::new(&[]).insert(1, 1));
     let used = entries.iter().filter(|entry| entry.load() != 0).count();
@@ -293,4 +300,35 @@ fn counters_belong_to_a_generation() {
     assert_eq!(last.next(), Generation::FIRST);
     assert_eq!(size_of::<Counters>(), 32);
     assert_eq!(size_of::<Cell64>(), 8);
+}
+
+#[test]
+fn numbers_are_the_lowest_that_are_free() {
+    let mut bitmap: Vec<u64> = (0..2 * BLOCK_WORDS).map(Numbers::unused).collect();
+    let mut numbers = Numbers::default();
+    let mut taken = Vec::new();
+    while let Some(number) = numbers.lowest(&bitmap) {
+        assert!(number % 128 != 127 && number % BLOCK < SLOTS as u32 && number != 0);
+        numbers.take(&mut bitmap, number);
+        taken.push(number);
+    }
+    assert!(taken.is_sorted());
+    assert_eq!(taken.len(), 2 * (SLOTS - 31) - 1);
+    let mut walked = Vec::new();
+    let mut next = numbers.next_used(&bitmap, 0);
+    while let Some(number) = next {
+        walked.push(number);
+        next = numbers.next_used(&bitmap, number + 1);
+    }
+    assert_eq!(walked, taken);
+
+    for number in [5000, 77, 4500] {
+        numbers.give(&mut bitmap, number);
+        assert_eq!(numbers.next_used(&bitmap, number), Some(number + 1));
+    }
+    for number in [77, 4500, 5000] {
+        assert_eq!(numbers.lowest(&bitmap), Some(number));
+        numbers.take(&mut bitmap, number);
+    }
+    assert_eq!(numbers.lowest(&bitmap), None);
 }

@@ -145,7 +145,6 @@ fn write(host: &Host, readers: &Readers, until: Instant) -> u64 {
                 state.writer.turn(host);
                 grace = Some(readers.now());
             }
-            state.writer.narrow(host);
         }
     }
     changes
