@@ -282,6 +282,7 @@ impl Engine {
             stop: Stop::new()?,
             bell: Bell::default(),
             complaints: RateLimit::new(5, 5_000),
+            crowded: RateLimit::new(1, 60_000),
         });
         let mut engine = Self {
             shared,

@@ -270,7 +270,7 @@ fn flow_to_put(
     }
     if !shared.has_room() {
         shared.counters.over_limit.count();
-        shared.complaints.warn(format_args!(
+        shared.crowded.warn(format_args!(
             "{}: datapath reached the dynamic limit of {} flows",
             shared.name,
             shared.flows.len()

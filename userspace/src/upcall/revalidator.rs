@@ -130,7 +130,7 @@ impl Revalidator {
 
         let pressure = self.limit.pressure(flows, self.max_idle);
         if pressure == Pressure::Flush {
-            self.shared.complaints.warn(format_args!(
+            self.shared.crowded.warn(format_args!(
                 "{}: number of datapath flows ({flows}) twice as high as current dynamic flow \
                  limit ({limit}): deleting all of them",
                 self.shared.name

@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) bell: Bell,
     /// Complaints about single flows and packets.
     pub(super) complaints: RateLimit,
+    /// Complaints that there are too many flows.
+    pub(super) crowded: RateLimit,
 }
 
 impl Shared {
