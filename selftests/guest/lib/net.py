@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Devices, and packets through them."""
+
+import ctypes
+import fcntl
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+
+from lib.ktap import Failure, defer
+from lib.netlink import PATIENCE
+
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
+PACKET_OUTGOING = 4
+TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
+
+
+def run(*command):
+    """Runs a command; its output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def ip(line):
+    return run("ip", *line.split())
+
+
+def try_ip(line):
+    """For cleanup: what is gone is gone."""
+    subprocess.run(["ip", *line.split()], capture_output=True, check=False)
+
+
+def load():
+    """Loads the module, for as long as the test takes."""
+    run("modprobe", "openvswitch")
+    defer(unload)
+
+
+def unload():
+    wait_for(lambda: subprocess.run(["modprobe", "-r", "openvswitch"], capture_output=True, check=False).returncode == 0)
+
+
+def wait_for(condition, what="condition"):
+    """Until the condition holds; its value."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"{what}: not within {PATIENCE} s")
+        time.sleep(0.02)
+
+
+def sysctl(name, value):
+    with open(f"/proc/sys/{name}", "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def quiet_devices():
+    """New devices send nothing of their own accord."""
+    sysctl("net/ipv6/conf/default/disable_ipv6", 1)
+    defer(sysctl, "net/ipv6/conf/default/disable_ipv6", 0)
+
+
+def veth(name, peer, *options):
+    """A pair of devices, both up."""
+    ip(" ".join((f"link add {name} type veth peer name {peer}", *options)))
+    defer(try_ip, f"link del {name}")
+    ip(f"link set {name} up")
+    ip(f"link set {peer} up")
+
+
+def ifindex(name):
+    return socket.if_nametoindex(name)
+
+
+def exists(name):
+    return os.path.exists(f"/sys/class/net/{name}")
+
+
+def mac(name):
+    with open(f"/sys/class/net/{name}/address", encoding="ascii") as file:
+        return bytes.fromhex(file.read().strip().replace(":", ""))
+
+
+def statistic(name, which):
+    with open(f"/sys/class/net/{name}/statistics/{which}", encoding="ascii") as file:
+        return int(file.read())
+
+
+class Wire:
+    """Sends and captures packets on a device."""
+
+    def __init__(self, name, vnet=False):
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.vnet = vnet
+        if vnet:
+            self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.sock.bind((name, ETH_P_ALL))
+        defer(self.sock.close)
+
+    def send(self, packet):
+        self.sock.send((bytes(10) if self.vnet else b"") + packet)
+
+    def send_gso(self, packet, headers, size, kind, check_start, check_offset):
+        """A packet that is to be cut into segments of this size, its checksum to be completed."""
+        header = struct.pack("=BBHHHH", 1, kind, headers, size, check_start, check_offset)
+        self.sock.send(header + packet)
+
+    def receive(self, patience=PATIENCE):
+        """The next packet that came in, with its VLAN tag; None if there is none."""
+        end = time.monotonic() + patience
+        while select.select([self.sock], [], [], max(0, end - time.monotonic()))[0]:
+            data, extra, _, sender = self.sock.recvmsg(1 << 17, 256)
+            if sender[2] == PACKET_OUTGOING:
+                continue
+            if self.vnet:
+                data = data[10:]
+            for level, kind, value in extra:
+                if (level, kind) != (SOL_PACKET, PACKET_AUXDATA):
+                    continue
+                status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", value[:20])
+                if status & TP_STATUS_VLAN_VALID:
+                    tpid = tpid if status & TP_STATUS_VLAN_TPID_VALID else 0x8100
+                    data = data[:12] + struct.pack(">HH", tpid, tci) + data[12:]
+            return data
+        return None
+
+    def drain(self):
+        """What came in so far."""
+        found = []
+        while (packet := self.receive(0)) is not None:
+            found.append(packet)
+        return found
+
+
+def promiscuity(name):
+    """How often a device was asked to be promiscuous."""
+    return int(ip(f"-d link show {name}").split("promiscuity ")[1].split()[0])
+
+
+def driver(name):
+    """What ethtool calls the driver of a device."""
+    info = bytearray(struct.pack("=I", 3) + bytes(192))
+    data = (ctypes.c_char * len(info)).from_buffer(info)
+    request = struct.pack("16sP", name.encode(), ctypes.addressof(data))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, 0x8946, request)
+    return bytes(info[4:36]).split(b"\0")[0].decode()
