@@ -92,7 +92,7 @@ pub enum Error {
     #[error("internal error in thread '{0}'")]
     Panic(String),
     /// The kernel does not do what it is asked.
-    #[error(transparent)]
+    #[error("cannot serve the datapath: {0}")]
     Client(#[from] client::Error),
     /// A system call failed.
     #[error(transparent)]
