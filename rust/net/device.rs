@@ -41,11 +41,9 @@ use crate::{
     bindings,
     sync::rcu::Read, //
 };
-use core::{
-    fmt,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
+    fmt,
     prelude::*,
     sync::aref::{
         ARef,
@@ -87,10 +85,15 @@ impl Default for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.as_c_str().to_bytes() {
-            fmt::Display::fmt(&byte.escape_ascii(), f)?;
-        }
-        Ok(())
+        use core::fmt::Write as _;
+
+        self.as_c_str().to_bytes().iter().try_for_each(|byte| {
+            f.write_char(if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '?'
+            })
+        })
     }
 }
 
@@ -274,9 +277,15 @@ impl NetDevice {
     ///
     /// The RTNL is what keeps others from changing their flags at the same time.
     fn change_priv_flags(&self, set: u32, clear: u32, _: &RtnlGuard) {
-        // SAFETY: The device is valid; for writes see the method.
-        let fast = unsafe { &mut (*self.as_ptr()).__bindgen_anon_1.__bindgen_anon_1 };
-        fast.set_priv_flags(((fast.priv_flags() as u32 & !clear) | set) as c_ulong);
+        let flags = (self.priv_flags() & !clear) | set;
+        // SAFETY: The device is valid; for other writers see the method. Readers never see a bit that
+        // is neither the old nor the new one.
+        unsafe {
+            bindings::net_device__bindgen_ty_1__bindgen_ty_1::set_priv_flags_raw(
+                &raw mut (*self.as_ptr()).__bindgen_anon_1.__bindgen_anon_1,
+                flags as c_ulong,
+            )
+        };
     }
 
     /// Its namespace.

@@ -43,6 +43,10 @@ pub(crate) const DONT_VALIDATE_STRICT: u8 =
 pub(crate) const DONT_VALIDATE_DUMP: u8 =
     bindings::genl_validate_flags_GENL_DONT_VALIDATE_DUMP as u8;
 
+/// Requests for a dump are not validated strictly.
+pub(crate) const DONT_VALIDATE_DUMP_STRICT: u8 =
+    bindings::genl_validate_flags_GENL_DONT_VALIDATE_DUMP_STRICT as u8;
+
 /// A command of a family.
 pub(crate) trait Command {
     /// The number of the command.

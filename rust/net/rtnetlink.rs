@@ -115,11 +115,11 @@ impl LinkOps {
     }
 
     /// Makes the kind known, until the result is dropped.
-    pub(crate) fn register(&'static self) -> Result<LinkRegistration> {
+    pub(crate) fn register(&'static self) -> Result<LinkOpsRegistration> {
         // SAFETY: The operations are complete, and static.
         to_result(unsafe { bindings::rtnl_link_register(self.as_ptr()) })?;
         // INVARIANT: Registered just now.
-        Ok(LinkRegistration(self))
+        Ok(LinkOpsRegistration(self))
     }
 }
 
@@ -130,9 +130,9 @@ impl LinkOps {
 /// # Invariants
 ///
 /// The kind is registered.
-pub(crate) struct LinkRegistration(&'static LinkOps);
+pub(crate) struct LinkOpsRegistration(&'static LinkOps);
 
-impl Drop for LinkRegistration {
+impl Drop for LinkOpsRegistration {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::rtnl_link_unregister(self.0.as_ptr()) };

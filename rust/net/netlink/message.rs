@@ -295,13 +295,14 @@ impl Body {
     }
 
     /// Puts an attribute with the first `len` bytes of the packet `from`, of which the first
-    /// `headlen` are copied and the rest shared if possible.
+    /// `headlen` are copied and the rest shared.
     ///
-    /// It must be the last attribute, as there may be nothing behind fragments.
+    /// It must be the last attribute, as there may be nothing behind fragments. `headlen` is `len`,
+    /// or what `skb_zerocopy_headlen()` says if that is less: no other part can be shared.
     ///
     /// # Safety
     ///
-    /// `from` must be a valid packet that is not changed during the call.
+    /// `from` must be a valid packet of at least `len` bytes that is not changed during the call.
     pub(in crate::net) unsafe fn put_packet(
         &mut self,
         kind: u32,
@@ -309,13 +310,23 @@ impl Body {
         len: u32,
         headlen: u32,
     ) -> Result<(), Error> {
+        // SAFETY: By the requirements of this function.
+        let shareable = unsafe { bindings::skb_zerocopy_headlen(from) };
+        if headlen != len && headlen != shareable.min(len) {
+            return Err(EINVAL.into());
+        }
         let total = (len as usize).saturating_add(NLA_HDRLEN);
         let total = u16::try_from(total).map_err(|_| EFBIG)?;
         self.put_bytes(kind, &[])?;
-        let at = self.tail_mut().as_mut_ptr();
+        let tail = self.tail_mut();
+        if headlen as usize > tail.len() {
+            return Err(EMSGSIZE.into());
+        }
+        let at = tail.as_mut_ptr();
         // SAFETY: An attribute's header was put just before the tail. Attributes are aligned.
         unsafe { (*at.sub(NLA_HDRLEN).cast::<bindings::nlattr>()).nla_len = total };
-        // SAFETY: Both buffers are valid.
+        // SAFETY: Both buffers are valid, the packet is long enough, and there is room for the part
+        // that is copied.
         to_result(unsafe {
             bindings::skb_zerocopy(
                 self.skb.as_ptr(),

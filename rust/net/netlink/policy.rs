@@ -69,12 +69,15 @@ impl Policy {
     }
 
     /// A number from `min` to `max`.
-    pub(crate) const fn u32_range(min: i16, max: i16) -> Self {
+    ///
+    /// Meant for constants: panics if `max` is more than the core can check, 32767.
+    pub(crate) const fn u32_range(min: u32, max: u32) -> Self {
+        assert!(min <= max && max <= i16::MAX as u32);
         Self::range(
             bindings::NLA_U32,
             bindings::nla_policy_validation_NLA_VALIDATE_RANGE,
-            min,
-            max,
+            min as i16,
+            max as i16,
         )
     }
 

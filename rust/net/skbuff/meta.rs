@@ -9,7 +9,10 @@ use crate::{
         device::NetDevice,
         namespace::Net, //
     },
-    sync::rcu::Read, //
+    sync::{
+        bh::Bh,
+        rcu::Read, //
+    }, //
 };
 
 /// For whom a packet is, by its link layer address.
@@ -33,17 +36,32 @@ impl SkBuff {
     /// The device the packet came in by, or is to go out by.
     #[inline]
     pub(crate) fn dev(&self) -> Option<&NetDevice> {
-        // SAFETY: The field is a device in all packets that the datapath gets to see, and whoever
-        // has a packet may rely on its device.
-        unsafe {
-            let dev = self
-                .raw()
+        // SAFETY: The field is a device, or null, in all packets that get here.
+        let dev = unsafe {
+            self.raw()
                 .__bindgen_anon_1
                 .__bindgen_anon_1
                 .__bindgen_anon_1
-                .dev;
-            dev.as_ref().map(|dev| NetDevice::from_raw(dev))
+                .dev
+        };
+        if dev.is_null() {
+            return None;
         }
+        // SAFETY: Whoever has a packet may rely on its device.
+        Some(unsafe { NetDevice::from_raw(dev) })
+    }
+
+    /// Sets the device the packet is taken to have come in by.
+    ///
+    /// The packet does not keep the device: it must be gone, or have another one, at the end of the
+    /// section.
+    #[inline]
+    pub(crate) fn set_dev(&mut self, dev: &NetDevice, _: Bh<'_>) {
+        self.raw_mut()
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .dev = dev.as_ptr();
     }
 
     /// The namespace of [that device](Self::dev).

@@ -17,6 +17,7 @@ use crate::{
     },
     sync::bh::Bh, //
 };
+use kernel::error::code::EINVAL;
 
 impl SkBuff {
     /// The length of the network layer's part as the MTU of `dev` counts it: one VLAN tag is free.
@@ -70,8 +71,10 @@ impl SkBuff {
         unsafe { bindings::skb_zerocopy_headlen(self.as_ptr()) }
     }
 
-    /// Puts the first `len` bytes in a message, as its last attribute. The first `headlen` are
-    /// copied, the rest is shared if it can be.
+    /// Puts the first `len` bytes in a message, as its last attribute.
+    ///
+    /// The first `headlen` are copied, and the rest is shared: `headlen` is `len`, or
+    /// [`zerocopy_headlen`](Self::zerocopy_headlen) if that is less.
     pub(crate) fn put_into(
         &self,
         msg: &mut GenlMsg,
@@ -79,7 +82,10 @@ impl SkBuff {
         len: u32,
         headlen: u32,
     ) -> Result<(), netlink::Error> {
-        // SAFETY: By the type invariant, and since `self` is borrowed.
-        unsafe { msg.put_packet(kind, self.as_ptr(), len.min(self.len()), headlen.min(len)) }
+        if len > self.len() {
+            return Err(EINVAL.into());
+        }
+        // SAFETY: By the type invariant, since `self` is borrowed, and the packet is this long.
+        unsafe { msg.put_packet(kind, self.as_ptr(), len, headlen) }
     }
 }
