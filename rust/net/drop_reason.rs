@@ -71,7 +71,9 @@ impl<const N: usize> Names<N> {
 /// # Invariants
 ///
 /// The list is registered, and does not move.
-pub(crate) struct Registration(KBox<Opaque<bindings::drop_reason_list>>);
+pub(crate) struct Registration {
+    _list: KBox<Opaque<bindings::drop_reason_list>>,
+}
 
 // SAFETY: The registration may be dropped by any thread that may sleep.
 unsafe impl Send for Registration {}
@@ -98,7 +100,7 @@ impl Registration {
             )
         };
         // INVARIANT: Registered just now.
-        Ok(Self(list))
+        Ok(Self { _list: list })
     }
 }
 
