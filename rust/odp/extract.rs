@@ -18,6 +18,7 @@ mod network;
 use super::error::Errno;
 use super::key::{
     Be16,
+    Be32,
     Key,
     Vlan,
     BASE_WORDS, //
@@ -35,6 +36,7 @@ use zerocopy::{
     KnownLayout,
     Unaligned, //
 };
+use zerocopy_derive::FromBytes;
 
 /// The bytes of a packet, of which some may not lie in one piece (a `struct sk_buff`).
 ///
@@ -165,7 +167,8 @@ impl ExtractError {
 ///
 /// A key that is used for one packet after the other comes with one of these. Whoever changes such
 /// a key in between adds what he changed, or just [`Cold::ALL`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes)]
+#[repr(transparent)]
 pub struct Cold(u8);
 
 impl Cold {
@@ -272,27 +275,42 @@ where
     T: FromBytes + Immutable + KnownLayout + Unaligned,
     P: Packet,
 {
-    let end = offset.checked_add(size_of::<T>());
-    if end.is_none_or(|end| packet.len() < end) {
+    if packet.len().saturating_sub(offset) < size_of::<T>() {
         return Err(ExtractError::Invalid);
     }
     header(packet, offset).ok_or(ExtractError::NoMemory)
 }
 
-/// A word of a key from its two halves.
+/// What four bytes in memory are as an integer, from the integers that each two of them are.
 #[inline(always)]
-fn word(low: [u8; 4], high: [u8; 4]) -> u64 {
-    let [a, b, c, d] = low;
-    let [e, f, g, h] = high;
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+const fn join16(first: u16, second: u16) -> u32 {
+    if cfg!(target_endian = "little") {
+        first as u32 | (second as u32) << 16
+    } else {
+        (first as u32) << 16 | second as u32
+    }
 }
 
-/// Half a word of a key from its two halves.
+/// What eight bytes in memory are as an integer, from the integers that each four of them are.
 #[inline(always)]
-fn half(low: [u8; 2], high: [u8; 2]) -> [u8; 4] {
-    let [a, b] = low;
-    let [c, d] = high;
-    [a, b, c, d]
+const fn join32(first: u32, second: u32) -> u64 {
+    if cfg!(target_endian = "little") {
+        first as u64 | (second as u64) << 32
+    } else {
+        (first as u64) << 32 | second as u64
+    }
+}
+
+/// What the two bytes of `value` in memory are as an integer.
+#[inline(always)]
+fn raw16(value: Be16) -> u16 {
+    u16::from_ne_bytes(value.to_bytes())
+}
+
+/// What the four bytes of `value` in memory are as an integer.
+#[inline(always)]
+fn raw32(value: Be32) -> u32 {
+    u32::from_ne_bytes(value.to_bytes())
 }
 
 /// The fields of words 0 and 1 that no header tells.
@@ -324,35 +342,26 @@ impl Kept {
 /// waits until they have left the store buffer.
 #[inline(always)]
 fn words(kept: &Kept, link: &Link, network: &Network) -> [u64; 7] {
-    let [d0, d1, d2, d3, d4, d5] = link.dst;
-    let [s0, s1, s2, s3, s4, s5] = link.src;
+    let pair = |first, second| u16::from_ne_bytes([first, second]);
     [
-        word(
-            kept.recirc_id.to_ne_bytes(),
-            half(kept.in_port.to_ne_bytes(), link.eth_type.to_bytes()),
+        join32(kept.recirc_id, join16(kept.in_port, raw16(link.eth_type))),
+        join32(
+            join16(
+                pair(network.proto, network.frag),
+                pair(network.tos, network.ttl),
+            ),
+            join16(
+                pair(kept.mac_proto, kept.tun_proto),
+                pair(kept.ct_state, kept.ct_orig_proto),
+            ),
         ),
-        word(
-            [network.proto, network.frag, network.tos, network.ttl],
-            [
-                kept.mac_proto,
-                kept.tun_proto,
-                kept.ct_state,
-                kept.ct_orig_proto,
-            ],
-        ),
-        word([d0, d1, d2, d3], [d4, d5, s0, s1]),
-        word(
-            [s2, s3, s4, s5],
-            half(link.vlan.tpid.to_bytes(), link.vlan.tci.to_bytes()),
-        ),
-        word(
-            half(link.cvlan.tpid.to_bytes(), link.cvlan.tci.to_bytes()),
-            network.label.to_bytes(),
-        ),
-        word(network.ipv4_src.to_bytes(), network.ipv4_dst.to_bytes()),
-        word(
-            half(network.tp_src.to_bytes(), network.tp_dst.to_bytes()),
-            half(network.tcp_flags.to_bytes(), network.exthdrs.to_ne_bytes()),
+        link.addresses,
+        join32(link.addresses_end, link.vlan),
+        join32(link.cvlan, raw32(network.label)),
+        network.ipv4,
+        join32(
+            network.ports,
+            join16(raw16(network.tcp_flags), network.exthdrs),
         ),
     ]
 }
@@ -382,12 +391,12 @@ pub fn extract<P: Packet>(
     meta: &Metadata,
 ) -> Result<Layout, ExtractError> {
     let stale = core::mem::replace(cold, Cold::ALL);
-    let mut used = match meta.tun_proto {
-        0 => Cold::NONE,
-        _ => Cold::TUNNEL,
-    };
     let link = Link::parse(packet, meta.mac_proto, &meta.hints)?;
-    let network = Network::parse(packet, &link, meta.hints.udp_fragments, key, &mut used)?;
+    let network = Network::parse(packet, &link, meta.hints.udp_fragments, key)?;
+    let used = match meta.tun_proto {
+        0 => network.used,
+        _ => network.used | Cold::TUNNEL,
+    };
     let kept = Kept {
         recirc_id: meta.recirc_id,
         in_port: meta.in_port,
@@ -397,7 +406,7 @@ pub fn extract<P: Packet>(
         ct_orig_proto: 0,
     };
     let [w0, w1, w2, w3, w4, w5, w6] = words(&kept, &link, &network);
-    let w7 = word(meta.priority.to_ne_bytes(), meta.skb_mark.to_ne_bytes());
+    let w7 = join32(meta.priority, meta.skb_mark);
     store(key, [w0, w1, w2, w3, w4, w5, w6, w7, 0]);
     stale.without(used).clear(key);
     *cold = used;
@@ -450,11 +459,10 @@ fn update_network<P: Packet>(
     udp_fragments: bool,
 ) -> Result<Layout, ExtractError> {
     let stale = core::mem::replace(cold, Cold::ALL);
-    let mut used = stale.without(Cold::HEADERS);
-    let network = Network::parse(packet, link, udp_fragments, key, &mut used)?;
+    let network = Network::parse(packet, link, udp_fragments, key)?;
     store(key, words(&Kept::of(key), link, &network));
-    stale.only(Cold::HEADERS).without(used).clear(key);
-    *cold = used;
+    stale.only(Cold::HEADERS).without(network.used).clear(key);
+    *cold = stale.without(Cold::HEADERS) | network.used;
     Ok(layout(link, &network))
 }
 
@@ -464,7 +472,7 @@ fn layout(link: &Link, network: &Network) -> Layout {
         network: link.len,
         transport: network.transport,
         inner_network: network.inner,
-        protocol: link.protocol(),
+        protocol: link.protocol,
         untag: link.untag,
     }
 }

@@ -12,7 +12,6 @@ use super::super::headers::{
 };
 use super::super::key::{
     frag,
-    Be16,
     Be32,
     Key, //
 };
@@ -43,63 +42,58 @@ const fn is_ext(nexthdr: u8) -> bool {
 }
 
 impl Network {
-    #[inline]
+    #[inline(always)]
     pub(super) fn parse_ipv6<P: Packet>(
-        &mut self,
         packet: &mut P,
         at: usize,
         udp_fragments: bool,
         key: &mut Key,
-        used: &mut Cold,
-    ) -> Result<(), ExtractError> {
-        self.transport = Some(at);
+    ) -> Result<Self, ExtractError> {
+        let mut this = Self {
+            transport: Some(at),
+            ..Self::default()
+        };
         let ip: &Ipv6 = match need(packet, at) {
             Ok(ip) => ip,
-            Err(ExtractError::Invalid) => return Ok(()),
+            Err(ExtractError::Invalid) => return Ok(this),
             Err(err) => return Err(err),
         };
         key.ipv6_src = ip.src;
         key.ipv6_dst = ip.dst;
-        *used |= Cold::IPV6;
-        self.tos = ip.traffic_class();
-        self.ttl = ip.hop_limit;
-        self.label = ip.label();
+        this.used = Cold::IPV6;
+        this.tos = ip.traffic_class();
+        this.ttl = ip.hop_limit;
+        this.label = ip.label();
 
         let mut end = Some((ip.nexthdr, at.saturating_add(size_of::<Ipv6>())));
         if let Some((nexthdr, start)) = end.filter(|(nexthdr, _)| is_ext(*nexthdr)) {
-            self.exthdrs = headers_seen(packet, nexthdr, start);
+            this.exthdrs = headers_seen(packet, nexthdr, start);
             let chain = Chain::walk(packet, nexthdr, start);
-            self.frag = chain.frag;
+            this.frag = chain.frag;
             end = chain.end;
         }
-        if self.frag == frag::LATER {
-            self.proto = ipproto::FRAGMENT;
-            self.transport = None;
-            return Ok(());
+        if this.frag == frag::LATER {
+            this.proto = ipproto::FRAGMENT;
+            this.transport = None;
+            return Ok(this);
         }
         let Some((proto, end)) = end else {
-            self.proto = ipproto::NONE;
-            return Ok(());
+            this.proto = ipproto::NONE;
+            return Ok(this);
         };
-        self.proto = proto;
-        self.transport = Some(end);
+        this.proto = proto;
+        this.transport = Some(end);
         if udp_fragments {
-            self.frag = frag::FIRST;
+            this.frag = frag::FIRST;
         }
         if proto != ipproto::ICMPV6 {
-            self.parse_ports(packet, end);
-        } else if self.parse_icmp(packet, end) && self.is_nd() {
+            this.parse_ports(packet, end);
+        } else if let Some([nd::SOLICITATION | nd::ADVERTISEMENT, 0]) = this.parse_icmp(packet, end)
+        {
             parse_nd(packet, end, key)?;
-            *used |= Cold::ND_TARGET | Cold::LINK_LAYER;
+            this.used = Cold::IPV6 | Cold::ND_TARGET | Cold::LINK_LAYER;
         }
-        Ok(())
-    }
-
-    /// Whether the ICMPv6 message is one of neighbour discovery that the key has fields for.
-    fn is_nd(&self) -> bool {
-        const SOLICITATION: u16 = nd::SOLICITATION as u16;
-        const ADVERTISEMENT: u16 = nd::ADVERTISEMENT as u16;
-        self.tp_dst == Be16::ZERO && matches!(self.tp_src.get(), SOLICITATION | ADVERTISEMENT)
+        Ok(this)
     }
 }
 

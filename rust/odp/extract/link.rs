@@ -4,7 +4,6 @@
 
 use super::super::headers::{
     ethertype,
-    Ethernet,
     LlcSnap,
     VlanTag, //
 };
@@ -17,10 +16,18 @@ use super::super::key::{
 };
 use super::{
     header,
+    join16,
     need,
+    raw16,
     ExtractError,
     Hints,
     Packet, //
+};
+use zerocopy_derive::{
+    FromBytes,
+    Immutable,
+    KnownLayout,
+    Unaligned, //
 };
 
 /// The length of the two Ethernet addresses.
@@ -29,16 +36,29 @@ const ADDRESSES_LEN: usize = 12;
 /// The length of a VLAN tag.
 const TAG_LEN: usize = 4;
 
-/// What the link layer tells.
+/// An Ethernet header, with the addresses cut to the words of a key.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Ethernet {
+    addresses: [u8; 8],
+    addresses_end: [u8; 4],
+    ethertype: Be16,
+}
+
+/// What the link layer tells, in the pieces that the words of a key are made of.
 pub(super) struct Link {
-    pub(super) dst: [u8; 6],
-    pub(super) src: [u8; 6],
+    /// The first eight bytes of the addresses.
+    pub(super) addresses: u64,
+    /// The last four bytes of the addresses.
+    pub(super) addresses_end: u32,
     /// The outer VLAN tag.
-    pub(super) vlan: Vlan,
+    pub(super) vlan: u32,
     /// The inner VLAN tag.
-    pub(super) cvlan: Vlan,
+    pub(super) cvlan: u32,
     /// What follows.
     pub(super) eth_type: Be16,
+    /// `skb->protocol` of such a frame: popping the outer tag of two needs the inner one's type.
+    pub(super) protocol: Be16,
     /// The bytes before the network header.
     pub(super) len: usize,
     /// Whether the outer tag is among these bytes.
@@ -54,110 +74,131 @@ impl Link {
         hints: &Hints,
     ) -> Result<Self, ExtractError> {
         if mac == mac_proto::NONE {
-            return Self::none(hints.protocol);
+            if ethertype::is_vlan(hints.protocol.get()) {
+                return Err(ExtractError::Invalid);
+            }
+            return Ok(Self {
+                addresses: 0,
+                addresses_end: 0,
+                vlan: 0,
+                cvlan: 0,
+                eth_type: hints.protocol,
+                protocol: hints.protocol,
+                len: 0,
+                untag: false,
+            });
         }
         let eth: &Ethernet = need(packet, 0)?;
-        let mut link = Self {
-            dst: eth.dst,
-            src: eth.src,
-            vlan: Vlan::default(),
-            cvlan: Vlan::default(),
+        let addresses = u64::from_ne_bytes(eth.addresses);
+        let addresses_end = u32::from_ne_bytes(eth.addresses_end);
+        let mut tags = Tags {
+            vlan: hints.vlan.map_or(0, |tag| present(tag.tpid, tag.tci)),
+            cvlan: 0,
+            inner: None,
             eth_type: eth.ethertype,
             len: size_of::<Ethernet>(),
             untag: false,
         };
-        let proto = eth.ethertype.get();
-        if let Some(tag) = hints.vlan {
-            link.vlan = present(tag.tpid, tag.tci);
+        if ethertype::is_vlan(tags.eth_type.get()) {
+            tags = Tags::parse(packet, tags.vlan, hints.vlan.is_none())?;
         }
-        if ethertype::is_vlan(proto) {
-            link.parse_tags(packet, hints.vlan.is_none())?;
-        }
-        if link.eth_type.get() < ethertype::MIN {
-            link.parse_llc(packet)?;
-        }
-        Ok(link)
-    }
-
-    /// The link layer of a packet that starts with a network header of type `protocol`.
-    #[inline(never)]
-    fn none(protocol: Be16) -> Result<Self, ExtractError> {
-        if ethertype::is_vlan(protocol.get()) {
-            return Err(ExtractError::Invalid);
+        if tags.eth_type.get() < ethertype::MIN {
+            (tags.eth_type, tags.len) = parse_llc(packet, tags.len)?;
         }
         Ok(Self {
-            dst: [0; 6],
-            src: [0; 6],
-            vlan: Vlan::default(),
-            cvlan: Vlan::default(),
-            eth_type: protocol,
-            len: 0,
-            untag: false,
+            addresses,
+            addresses_end,
+            vlan: tags.vlan,
+            cvlan: tags.cvlan,
+            eth_type: tags.eth_type,
+            protocol: tags.inner.unwrap_or(tags.eth_type),
+            len: tags.len,
+            untag: tags.untag,
         })
     }
 
     /// What `key` says of the link layer, with the network header at `len`.
     pub(super) fn of(key: &Key, len: usize) -> Self {
+        let [d0, d1, d2, d3, d4, d5] = key.eth_dst;
+        let [s0, s1, s2, s3, s4, s5] = key.eth_src;
+        let raw = |tag: Vlan| join16(raw16(tag.tpid), raw16(tag.tci));
         Self {
-            dst: key.eth_dst,
-            src: key.eth_src,
-            vlan: key.vlan,
-            cvlan: key.cvlan,
+            addresses: u64::from_ne_bytes([d0, d1, d2, d3, d4, d5, s0, s1]),
+            addresses_end: u32::from_ne_bytes([s2, s3, s4, s5]),
+            vlan: raw(key.vlan),
+            cvlan: raw(key.cvlan),
             eth_type: key.eth_type,
+            protocol: match key.cvlan.tci.get() & VLAN_TAG_PRESENT {
+                0 => key.eth_type,
+                _ => key.cvlan.tpid,
+            },
             len,
             untag: false,
         }
     }
+}
 
-    /// `skb->protocol` of such a frame: popping the outer tag of two needs the inner one's type.
-    #[inline(always)]
-    pub(super) fn protocol(&self) -> Be16 {
-        if self.cvlan.tci.get() & VLAN_TAG_PRESENT != 0 {
-            self.cvlan.tpid
-        } else {
-            self.eth_type
-        }
-    }
+/// What follows the addresses.
+struct Tags {
+    vlan: u32,
+    cvlan: u32,
+    /// The type of the inner tag, if there is one.
+    inner: Option<Be16>,
+    eth_type: Be16,
+    len: usize,
+    untag: bool,
+}
 
-    /// Parses the tags inside the frame: the outer one too unless it was beside the frame.
+impl Tags {
+    /// Parses the tags inside the frame: with `outer` the outer one too, else that is `vlan`.
     #[inline(never)]
-    fn parse_tags<P: Packet>(&mut self, packet: &mut P, outer: bool) -> Result<(), ExtractError> {
-        let mut at = ADDRESSES_LEN;
-        if outer {
-            match tag(packet, at)? {
-                Some(tag) => self.vlan = present(tag.tpid, tag.tci),
-                None => return Ok(()),
-            }
-            self.untag = true;
-            at += TAG_LEN;
-        }
-        if let Some(tag) = tag(packet, at)? {
-            self.cvlan = present(tag.tpid, tag.tci);
-            at += TAG_LEN;
-        }
-        let eth_type: &Be16 = header(packet, at).ok_or(ExtractError::NoMemory)?;
-        self.eth_type = *eth_type;
-        self.len = at + size_of::<Be16>();
-        Ok(())
-    }
-
-    /// Looks for the ethertype of a frame that has a length in its place.
-    #[inline(never)]
-    fn parse_llc<P: Packet>(&mut self, packet: &mut P) -> Result<(), ExtractError> {
-        self.eth_type = Be16::new(ethertype::NONE);
-        let llc: &LlcSnap = match need(packet, self.len) {
-            Ok(llc) => llc,
-            Err(ExtractError::Invalid) => return Ok(()),
-            Err(err) => return Err(err),
+    fn parse<P: Packet>(packet: &mut P, vlan: u32, outer: bool) -> Result<Self, ExtractError> {
+        let mut tags = Self {
+            vlan,
+            cvlan: 0,
+            inner: None,
+            eth_type: Be16::ZERO,
+            len: ADDRESSES_LEN,
+            untag: false,
         };
-        if llc.has_ethertype() {
-            if llc.ethertype.get() >= ethertype::MIN {
-                self.eth_type = llc.ethertype;
-            }
-            self.len += size_of::<LlcSnap>();
+        let found = if outer { tag(packet, tags.len)? } else { None };
+        if let Some(tag) = found {
+            tags.vlan = present(tag.tpid, tag.tci);
+            tags.len += TAG_LEN;
+            tags.untag = true;
         }
-        Ok(())
+        if found.is_some() || !outer {
+            if let Some(tag) = tag(packet, tags.len)? {
+                tags.cvlan = present(tag.tpid, tag.tci);
+                tags.inner = Some(tag.tpid);
+                tags.len += TAG_LEN;
+            }
+        }
+        tags.eth_type = *header::<Be16, P>(packet, tags.len).ok_or(ExtractError::NoMemory)?;
+        tags.len += size_of::<Be16>();
+        Ok(tags)
     }
+}
+
+/// The ethertype of a frame that has a length in its place, and the length of all before what
+/// follows.
+#[inline(never)]
+fn parse_llc<P: Packet>(packet: &mut P, len: usize) -> Result<(Be16, usize), ExtractError> {
+    let none = Be16::new(ethertype::NONE);
+    let llc: &LlcSnap = match need(packet, len) {
+        Ok(llc) => llc,
+        Err(ExtractError::Invalid) => return Ok((none, len)),
+        Err(err) => return Err(err),
+    };
+    if !llc.has_ethertype() {
+        return Ok((none, len));
+    }
+    let eth_type = if llc.ethertype.get() >= ethertype::MIN {
+        llc.ethertype
+    } else {
+        none
+    };
+    Ok((eth_type, len + size_of::<LlcSnap>()))
 }
 
 /// The tag at `at`, if a whole one with an ethertype after it is there.
@@ -174,9 +215,6 @@ fn tag<P: Packet>(packet: &mut P, at: usize) -> Result<Option<VlanTag>, ExtractE
 }
 
 /// A tag of a key.
-fn present(tpid: Be16, tci: Be16) -> Vlan {
-    Vlan {
-        tpid,
-        tci: Be16::new(tci.get() | VLAN_TAG_PRESENT),
-    }
+fn present(tpid: Be16, tci: Be16) -> u32 {
+    join16(raw16(tpid), raw16(Be16::new(tci.get() | VLAN_TAG_PRESENT)))
 }

@@ -69,6 +69,7 @@ use odp::{
     Errno,
     Key, //
 };
+use std::slice::from_ref;
 
 fn parse<'a>(key: &'a [u8], mask: Option<&'a [u8]>) -> Result<Match, odp::Error<'a>> {
     let mut to = Match::ZERO;
@@ -379,13 +380,13 @@ fn keys_that_make_no_sense() {
     }
     let unknown = u32(33, 1);
     bad(
-        &[unknown.clone()],
+        from_ref(&unknown),
         "unknown attribute in a key or mask",
         &unknown,
     );
     let unspec = attr(0, &[]);
     bad(
-        &[unspec.clone()],
+        from_ref(&unspec),
         "UNSPEC is not expected or not supported here",
         &unspec,
     );
@@ -403,17 +404,17 @@ fn keys_that_make_no_sense() {
         &[],
     );
     let port = u32(k::IN_PORT, 0xffff);
-    bad(&[port.clone()], "IN_PORT is out of range", &port);
+    bad(from_ref(&port), "IN_PORT is out of range", &port);
     let state = u32(k::CT_STATE, 0x100);
-    bad(&[state.clone()], "CT_STATE has unsupported flags", &state);
+    bad(from_ref(&state), "CT_STATE has unsupported flags", &state);
     let low = be16(k::ETHERTYPE, 0x5ff);
     bad(
-        &[low.clone()],
+        from_ref(&low),
         "ETHERTYPE is less than 0x600",
         unpadded(&low),
     );
     refused(
-        &nest(1, &[low.clone()]),
+        &nest(1, from_ref(&low)),
         None,
         "ETHERTYPE is less than 0x600",
         unpadded(&low),
@@ -499,8 +500,8 @@ fn tunnels_that_make_no_sense() {
     let dst6 = attr(t::IPV6_DST, &[1; 16]);
     let ttl = attr(t::TTL, &[64]);
     bad(&[], "TUNNEL lacks a destination address");
-    bad(&[ttl.clone()], "TUNNEL lacks a destination address");
-    bad(&[dst.clone()], "TUNNEL lacks a TTL");
+    bad(from_ref(&ttl), "TUNNEL lacks a destination address");
+    bad(from_ref(&dst), "TUNNEL lacks a TTL");
     bad(
         &[attr(t::IPV4_SRC, &[1; 4]), ttl.clone()],
         "TUNNEL has an IPv4 destination of zero",
@@ -659,12 +660,12 @@ fn masks_that_do_not_fit_their_key() {
     );
     bad(
         "vlan",
-        &vlan(0xfffe, 0xffff, &[ethertype.clone()]),
+        &vlan(0xfffe, 0xffff, from_ref(&ethertype)),
         "the ethertype of a VLAN tag must be matched exactly",
     );
     bad(
         "vlan",
-        &vlan(0xffff, 0xefff, &[ethertype.clone()]),
+        &vlan(0xffff, 0xefff, from_ref(&ethertype)),
         "the mask of a VLAN tag must include the CFI bit",
     );
     bad(

@@ -302,7 +302,7 @@ pub fn random_mask(key: &[u8], random: &mut Random) -> Vec<u8> {
                 _ => *random.choice(&[0, 0xff]),
             };
         }
-        if kind == k::CT_STATE {
+        if kind == k::CT_STATE && payload.len() == 4 {
             payload.copy_from_slice(&0xffu32.to_ne_bytes());
         }
     })
