@@ -21,7 +21,8 @@ pub(crate) use self::{
     counter::Counter,
     local::{
         CpuLocal,
-        CpuStack, //
+        CpuStack,
+        Slot, //
     }, //
 };
 

@@ -22,7 +22,7 @@ use kernel::{
     prelude::*,
     types::NotThreadSafe, //
 };
-use pin_init::Zeroable;
+use zerocopy::FromZeros;
 
 /// A value that one CPU may borrow, exclusively.
 ///
@@ -116,7 +116,7 @@ pub(crate) struct CpuStack<T, const N: usize> {
 // time. That may not be the one that made them, hence `Send`.
 unsafe impl<T: Send, const N: usize> Sync for CpuStack<T, N> {}
 
-impl<T: Zeroable, const N: usize> CpuStack<T, N> {
+impl<T: FromZeros, const N: usize> CpuStack<T, N> {
     /// Zeroed values for `cpu`.
     pub(crate) fn new(cpu: u32) -> impl Init<Self> {
         const {

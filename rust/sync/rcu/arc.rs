@@ -29,14 +29,14 @@ use kernel::sync::{
 ///
 /// The pointer is null, or from [`Arc::into_raw`]. Its reference is dropped at the earliest a grace
 /// period after it was exchanged for another one.
-pub(crate) struct RcuArc<T: Send + Sync + 'static>(Atomic<*mut T>, PhantomData<Arc<T>>);
+pub(crate) struct RcuArc<T: 'static>(Atomic<*mut T>, PhantomData<Arc<T>>);
 
 // SAFETY: It owns an `Arc<T>`, which is `Send` by the bounds.
 unsafe impl<T: Send + Sync + 'static> Send for RcuArc<T> {}
 // SAFETY: It gives out references to an `Arc<T>`, which is `Sync` by the bounds.
 unsafe impl<T: Send + Sync + 'static> Sync for RcuArc<T> {}
 
-impl<T: Send + Sync + 'static> RcuArc<T> {
+impl<T: 'static> RcuArc<T> {
     /// A pointer that is null.
     pub(crate) const fn null() -> Self {
         // INVARIANT: The pointer is null.
@@ -91,7 +91,7 @@ impl<T: Send + Sync + 'static> RcuArc<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Drop for RcuArc<T> {
+impl<T: 'static> Drop for RcuArc<T> {
     fn drop(&mut self) {
         // A reader's `ArcBorrow` borrows `self`, but the memory of `self` may itself have been
         // reached through RCU, in which case its own grace period has passed.
@@ -109,9 +109,9 @@ impl<T: Send + Sync + 'static> Drop for RcuArc<T> {
 /// It cannot go before a grace period has passed: dropping it waits for one, so it must be dropped
 /// where sleeping is allowed.
 #[must_use = "dropping it sleeps for a grace period"]
-pub(crate) struct Retired<T: Send + Sync + 'static>(ManuallyDrop<Arc<T>>);
+pub(crate) struct Retired<T: 'static>(ManuallyDrop<Arc<T>>);
 
-impl<T: Send + Sync + 'static> Retired<T> {
+impl<T: 'static> Retired<T> {
     /// Waits for a grace period.
     ///
     /// Must not be called from a read-side section.
@@ -138,7 +138,7 @@ impl<T: Send + Sync + 'static> Retired<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Drop for Retired<T> {
+impl<T: 'static> Drop for Retired<T> {
     fn drop(&mut self) {
         synchronize();
         // SAFETY: The field is not used again.

@@ -46,7 +46,7 @@ pub(crate) struct Inner<T: ?Sized> {
 ///
 /// For a `head` that is the first field of an initialised `Inner<Self>`, `inner_from_head()` must
 /// return the pointer to the whole of that `Inner<Self>`.
-pub(crate) unsafe trait Content: Send + Sync + 'static {
+pub(crate) unsafe trait Content: 'static {
     /// The pointer to the allocation that starts with `head`.
     ///
     /// # Safety
@@ -56,7 +56,7 @@ pub(crate) unsafe trait Content: Send + Sync + 'static {
 }
 
 // SAFETY: The cast adds nothing to the pointer, since the type is sized.
-unsafe impl<T: Send + Sync + 'static> Content for T {
+unsafe impl<T: 'static> Content for T {
     #[inline]
     unsafe fn inner_from_head(head: *mut Head) -> *mut Inner<Self> {
         head.cast()
@@ -78,11 +78,7 @@ pub(crate) struct HeaderSlice<H, E> {
 }
 
 // SAFETY: By the type invariant `len` completes the pointer.
-unsafe impl<H, E> Content for HeaderSlice<H, E>
-where
-    H: Send + Sync + 'static,
-    E: Send + Sync + 'static,
-{
+unsafe impl<H: 'static, E: 'static> Content for HeaderSlice<H, E> {
     #[inline]
     unsafe fn inner_from_head(head: *mut Head) -> *mut Inner<Self> {
         let empty = ptr::slice_from_raw_parts_mut(head, 0) as *mut Inner<Self>;
@@ -103,10 +99,10 @@ where
 /// nobody else will free it. RCU readers may hold references to its content.
 pub(crate) struct RcuBox<T: ?Sized + Content>(NonNull<Head>, PhantomData<T>);
 
-// SAFETY: It owns a `T`, which is `Send` and `Sync` by the bounds of `Content`.
-unsafe impl<T: ?Sized + Content> Send for RcuBox<T> {}
-// SAFETY: It gives shared references to a `T`, which is `Sync` by the bounds of `Content`.
-unsafe impl<T: ?Sized + Content> Sync for RcuBox<T> {}
+// SAFETY: It owns a `T`, which is `Send`, and of which readers have shared references.
+unsafe impl<T: ?Sized + Content + Send + Sync> Send for RcuBox<T> {}
+// SAFETY: It gives shared references to a `T`, which is `Sync`.
+unsafe impl<T: ?Sized + Content + Send + Sync> Sync for RcuBox<T> {}
 
 /// Memory that is not an `Inner<T>` yet: freed at once if it never becomes one.
 struct Memory(NonNull<u8>);
@@ -130,7 +126,7 @@ impl Drop for Memory {
     }
 }
 
-impl<T: Content> RcuBox<T> {
+impl<T: Content + Send + Sync> RcuBox<T> {
     /// Allocates memory and moves `value` there.
     pub(crate) fn new(value: T, flags: Flags) -> Result<Self, AllocError> {
         // Moving a value cannot fail, so this can only for want of memory.

@@ -32,10 +32,10 @@ use kernel::sync::atomic::{
 /// earlier than a grace period later, after it was exchanged for another one.
 pub(crate) struct RcuPtr<T: ?Sized + Content>(Atomic<*mut Head>, PhantomData<RcuBox<T>>);
 
-// SAFETY: It owns an `RcuBox`, which is `Send`.
-unsafe impl<T: ?Sized + Content> Send for RcuPtr<T> {}
+// SAFETY: It owns an `RcuBox`, which is `Send` if its content is `Send` and `Sync`.
+unsafe impl<T: ?Sized + Content + Send + Sync> Send for RcuPtr<T> {}
 // SAFETY: It gives out shared references to a `T`, which is `Sync`, and the box, which is `Send`.
-unsafe impl<T: ?Sized + Content> Sync for RcuPtr<T> {}
+unsafe impl<T: ?Sized + Content + Send + Sync> Sync for RcuPtr<T> {}
 
 impl<T: ?Sized + Content> RcuPtr<T> {
     /// A pointer that is null.

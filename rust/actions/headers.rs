@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Actions that change a packet's headers.
+
+use super::PacketKey;
+use crate::{
+    datapath::receive,
+    net::skbuff::{
+        IpSummed,
+        SkBuff,
+        Tag, //
+    },
+    odp::{
+        checksum::{
+            State,
+            Sum,
+            Summed, //
+        },
+        key::{
+            Vlan,
+            VLAN_TAG_PRESENT, //
+        },
+        rewrite,
+        uapi::{
+            KeyEthernet,
+            KeyIpv4,
+            KeyIpv6,
+            KeyPorts, //
+        },
+    },
+};
+use kernel::prelude::*;
+
+/// The length of an Ethernet header, in bytes.
+const ETH_HLEN: usize = 14;
+/// The length of an IPv6 header, in bytes, which is more than that of IPv4 without options.
+const IPV6_HLEN: usize = 40;
+/// The most bytes of a transport header that an action changes.
+const TRANSPORT_HLEN: usize = 20;
+
+/// Brings a stale key up to date with the packet.
+pub(super) fn refresh(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
+    if packet.stale {
+        receive::update_key(skb, packet)?;
+    }
+    Ok(())
+}
+
+/// Pushes a VLAN tag.
+pub(super) fn push_vlan(skb: &mut SkBuff, packet: &mut PacketKey, vlan: Vlan) -> Result {
+    if skb.vlan_tag().is_some() {
+        packet.stale = true;
+    } else {
+        packet.key.vlan = vlan;
+    }
+    let pushed = skb.vlan_push(Tag {
+        tpid: vlan.tpid.to_bytes(),
+        tci: vlan.tci.get() & !VLAN_TAG_PRESENT,
+    });
+    skb.reset_mac_len();
+    pushed
+}
+
+/// Pops the outermost VLAN tag.
+pub(super) fn pop_vlan(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
+    let popped = skb.vlan_pop();
+    if skb.vlan_tag().is_some() {
+        packet.stale = true;
+    } else {
+        packet.key.vlan = Vlan::default();
+    }
+    popped
+}
+
+/// What is known of a packet's checksum.
+fn checksum(skb: &SkBuff) -> State {
+    let (summed, csum) = match skb.ip_summed() {
+        IpSummed::None | IpSummed::Unnecessary => (Summed::No, 0),
+        IpSummed::Complete(csum) => (Summed::Complete, csum),
+        IpSummed::Partial => (Summed::Partial, 0),
+    };
+    State {
+        summed,
+        csum: Sum(csum),
+    }
+}
+
+/// Tells a packet the sum it has after a change.
+fn set_checksum(skb: &mut SkBuff, state: State) {
+    if state.summed == Summed::Complete {
+        skb.set_complete(state.csum.0);
+    }
+}
+
+/// Sets Ethernet addresses.
+pub(super) fn set_ethernet(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyEthernet,
+    mask: &KeyEthernet,
+) -> Result {
+    skb.ensure_writable(ETH_HLEN)?;
+    let mut state = checksum(skb);
+    rewrite::set_ethernet(skb.data_mut(), &mut state, &mut packet.key, value, mask);
+    set_checksum(skb, state);
+    Ok(())
+}
+
+/// Makes the network header and the part of the transport header that a SET action may change
+/// writable, and tells where they are, from the start of the packet.
+fn writable(skb: &mut SkBuff) -> Result<(usize, usize)> {
+    let network = skb.network_offset().ok_or(EINVAL)?;
+    let transport = skb.transport_offset().unwrap_or(network).max(network);
+    let wanted = transport
+        .saturating_add(TRANSPORT_HLEN)
+        .max(network.saturating_add(IPV6_HLEN));
+    let wanted = wanted.min(skb.headlen());
+    skb.ensure_writable(wanted)?;
+    Ok((network, transport))
+}
+
+/// Forgets what is known of a packet whose addresses or ports have changed.
+fn forget(skb: &mut SkBuff) {
+    skb.clear_hash();
+    skb.reset_conntrack();
+}
+
+/// Sets fields of the IPv4 header.
+pub(super) fn set_ipv4(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyIpv4,
+    mask: &KeyIpv4,
+) -> Result {
+    let (network, transport) = writable(skb)?;
+    let mut state = checksum(skb);
+    let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
+    let l4 = transport.saturating_sub(network);
+    let changed = rewrite::set_ipv4(headers, l4, &mut state, &mut packet.key, value, mask);
+    set_checksum(skb, state);
+    if changed {
+        forget(skb);
+    }
+    Ok(())
+}
+
+/// Sets fields of the IPv6 header.
+pub(super) fn set_ipv6(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyIpv6,
+    mask: &KeyIpv6,
+) -> Result {
+    let (network, transport) = writable(skb)?;
+    let mut state = checksum(skb);
+    let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
+    let l4 = transport.saturating_sub(network);
+    let changed = rewrite::set_ipv6(headers, l4, &mut state, &mut packet.key, value, mask);
+    set_checksum(skb, state);
+    if changed {
+        forget(skb);
+    }
+    Ok(())
+}
+
+/// Sets ports of the TCP header.
+pub(super) fn set_tcp(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyPorts,
+    mask: &KeyPorts,
+) -> Result {
+    let (_, transport) = writable(skb)?;
+    let state = checksum(skb);
+    let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
+    if rewrite::set_tcp(header, &state, &mut packet.key, value, mask) {
+        forget(skb);
+    }
+    Ok(())
+}
+
+/// Sets ports of the UDP header.
+pub(super) fn set_udp(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyPorts,
+    mask: &KeyPorts,
+) -> Result {
+    let (_, transport) = writable(skb)?;
+    let state = checksum(skb);
+    let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
+    if rewrite::set_udp(header, &state, &mut packet.key, value, mask) {
+        forget(skb);
+    }
+    Ok(())
+}
+
+/// Sets ports of the SCTP header.
+///
+/// The checksum covers the whole packet. One that was wrong stays wrong, by the same bits.
+pub(super) fn set_sctp(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    value: &KeyPorts,
+    mask: &KeyPorts,
+) -> Result {
+    /// Where the checksum is in the header.
+    const CHECK: usize = 8;
+
+    let (_, transport) = writable(skb)?;
+    let before = skb.sctp_checksum(transport);
+    let state = checksum(skb);
+    let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
+    if rewrite::set_sctp(header, &state, &mut packet.key, value, mask) {
+        let after = skb.sctp_checksum(transport);
+        let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
+        let check: &mut [u8; 4] = header
+            .get_mut(CHECK..)
+            .and_then(|rest| rest.first_chunk_mut())
+            .ok_or(EINVAL)?;
+        *check = (u32::from_ne_bytes(*check) ^ before ^ after).to_ne_bytes();
+        forget(skb);
+    }
+    Ok(())
+}

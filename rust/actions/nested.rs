@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Actions that execute others for a copy of the packet.
+
+use super::{
+    execute,
+    headers,
+    Context,
+    Outcome,
+    PacketKey, //
+};
+use crate::{
+    datapath::receive,
+    drop::Reason,
+    net::{
+        ratelimit,
+        skbuff::SkBuff, //
+    },
+    odp::actions::{
+        List,
+        Program, //
+    },
+    sync::random,
+};
+use kernel::prelude::*;
+
+/// Decides whether this packet is sampled; `probability` is out of 2^32 - 1.
+pub(super) fn sampled(probability: u32) -> bool {
+    probability == u32::MAX || (probability != 0 && random::number() <= probability)
+}
+
+/// Executes a nested list that ends the list it is in: nothing is copied.
+pub(super) fn last(
+    ctx: &mut Context<'_>,
+    skb: SkBuff,
+    packet: &mut PacketKey,
+    program: &Program<'_>,
+    list: List,
+) -> Result<Outcome> {
+    execute(ctx, skb, packet, program, list)
+}
+
+/// Executes a list for a copy of the packet.
+///
+/// Neither packet nor key changes. An error is the copy's own: it was dropped and counted there.
+pub(super) fn copy(
+    ctx: &Context<'_>,
+    skb: &SkBuff,
+    packet: &mut PacketKey,
+    program: &Program<'_>,
+    list: List,
+    in_place: bool,
+) {
+    let Some(skb) = skb.try_clone() else {
+        return;
+    };
+    let mut ctx = *ctx;
+    if in_place {
+        run(&mut ctx, skb, packet, program, list);
+    } else if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
+        run(&mut ctx, skb, &mut packet, program, list);
+    } else {
+        too_deep(&ctx, skb, "sample");
+    }
+}
+
+/// Executes a list to its end, all the ways the packet is looked up again included.
+fn run(
+    ctx: &mut Context<'_>,
+    skb: SkBuff,
+    packet: &mut PacketKey,
+    program: &Program<'_>,
+    list: List,
+) {
+    if let Ok(Outcome::Recirculate(skb)) = execute(ctx, skb, packet, program, list) {
+        receive::process(ctx, skb, packet);
+    }
+}
+
+/// Looks a copy of the packet up again, with recirculation id `id`.
+pub(super) fn recirculate(
+    ctx: &Context<'_>,
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    id: u32,
+) -> Result {
+    headers::refresh(skb, packet)?;
+    let Some(copy) = skb.try_clone() else {
+        return Ok(());
+    };
+    let mut ctx = *ctx;
+    if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
+        packet.key.recirc_id = id;
+        receive::process(&mut ctx, copy, &mut packet);
+    } else {
+        too_deep(&ctx, copy, "recirc");
+    }
+    Ok(())
+}
+
+/// Drops a copy that there is no key for.
+fn too_deep(ctx: &Context<'_>, skb: SkBuff, action: &str) {
+    skb.drop_reason(Reason::DeferredLimit);
+    if ratelimit::allowed() {
+        let name = ctx.dp.name(ctx.bh.rcu()).unwrap_or_default();
+        pr_warn!("{name}: deferred action limit reached, drop {action} action\n");
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands: the families of generic netlink that user space speaks to the datapath with.
+//!
+//! Each family has a file. A command reads and checks its request, does what it asks with the
+//! datapath's own methods, and answers. Every error has a text for the sender, which the core hands
+//! over as an extended acknowledgement.
+//!
+//! Requests name a datapath by the interface index of its device, in a header before the attributes.
+
+pub(crate) mod datapath;
+pub(crate) mod flow;
+pub(crate) mod packet;
+pub(crate) mod vport;
+
+use crate::{
+    datapath::{
+        errno,
+        Datapath,
+        Namespace,
+        Pids, //
+    },
+    net::{
+        genetlink::{
+            Info,
+            Registration, //
+        },
+        namespace::Net,
+        netlink,
+        ratelimit, //
+    },
+    odp,
+    sync::rcu::{
+        RcuBox,
+        Read, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    },
+};
+
+/// The result of a command.
+type Result<T = ()> = core::result::Result<T, netlink::Error>;
+
+/// The families, registered. Dropping them ends all requests.
+pub(crate) struct Families {
+    _packet: Registration,
+    _flow: Registration,
+    _vport: Registration,
+    _datapath: Registration,
+}
+
+impl Families {
+    /// Registers all families.
+    pub(crate) fn register() -> kernel::error::Result<Self> {
+        Ok(Self {
+            _datapath: datapath::FAMILY.register()?,
+            _vport: vport::FAMILY.register()?,
+            _flow: flow::FAMILY.register()?,
+            _packet: packet::FAMILY.register()?,
+        })
+    }
+}
+
+/// An attribute as the pure core reads it.
+fn attr(attr: netlink::Attr<'_>) -> Result<odp::nlattr::Attr<'_>> {
+    odp::nlattr::Attrs::new(attr.bytes())
+        .next()
+        .ok_or_else(|| netlink::Error::new(EINVAL, c"attribute is invalid").with_attr(attr))
+}
+
+/// The error that the pure core found, with the attribute it blames.
+fn error(err: odp::Error<'_>) -> netlink::Error {
+    let error = netlink::Error::new(errno::code(err.errno), err.msg);
+    match err.attr {
+        Some(attr) => error.with_bytes(attr),
+        None => error,
+    }
+}
+
+/// Logs why a request was refused, unless user space only finds out what works.
+///
+/// For programs that know nothing of extended acknowledgements.
+fn report(probe: bool, err: netlink::Error) -> netlink::Error {
+    if let Some(msg) = err.msg().filter(|_| !probe && ratelimit::allowed()) {
+        pr_info!("netlink: {}\n", msg.to_str().unwrap_or_default());
+    }
+    err
+}
+
+/// Logs why actions were refused.
+///
+/// The second message is one that tools look for.
+fn refuse_actions(probe: bool, err: netlink::Error) -> netlink::Error {
+    let err = report(probe, err);
+    if !probe && ratelimit::allowed() {
+        pr_info!("netlink: Flow actions may not be safe on all matching packets.\n");
+    }
+    err
+}
+
+/// The interface index that a request names its datapath by (`struct ovs_header`).
+fn dp_ifindex(info: &Info<'_>) -> i32 {
+    info.user_header().unwrap_or(0)
+}
+
+/// The datapaths of a namespace.
+fn namespace(net: &Net) -> Result<Arc<Namespace>> {
+    let guard = rcu::read_lock();
+    match net.get::<Namespace>(Read::from(&guard)) {
+        Some(namespace) => Ok(namespace.into()),
+        None => Err(netlink::Error::new(ENODEV, c"namespace is going away")),
+    }
+}
+
+/// The datapath that a request names by its header.
+fn find(info: &Info<'_>) -> Result<Arc<Datapath>> {
+    namespace(info.net())?
+        .datapaths()
+        .find(dp_ifindex(info))
+        .ok_or_else(|| netlink::Error::new(ENODEV, c"no datapath has this interface index"))
+}
+
+/// Checks and reads a list of netlink port ids: numbers of four bytes, one at least.
+fn port_ids(ids: netlink::Attr<'_>) -> Result<RcuBox<Pids>> {
+    let bytes = ids.payload();
+    if bytes.is_empty() || bytes.len() % size_of::<u32>() != 0 {
+        return Err(netlink::Error::new(
+            EINVAL,
+            c"port ids are not an array of 32-bit numbers",
+        )
+        .with_attr(ids));
+    }
+    let mut ids = bytes.chunks_exact(size_of::<u32>());
+    let pids = RcuBox::from_fn(
+        (),
+        ids.len(),
+        |_| match ids.next() {
+            Some([a, b, c, d]) => Ok(u32::from_ne_bytes([*a, *b, *c, *d])),
+            _ => Err(EINVAL),
+        },
+        GFP_KERNEL,
+    )?;
+    Ok(pids)
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Error numbers of the pure core as the kernel's error codes.
+
+use crate::odp::Errno;
+use kernel::error::Error;
+
+/// The error code for an error number.
+pub(crate) fn code(errno: Errno) -> Error {
+    Error::from_errno((errno as i32).wrapping_neg())
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of a packet: from the port it comes in by to the flow it matches and that flow's actions.
+
+use super::{
+    errno,
+    upcall::{
+        self,
+        Cause,
+        Upcall, //
+    }, //
+};
+use crate::{
+    actions::{
+        self,
+        Context,
+        Outcome,
+        PacketKey, //
+    },
+    drop::Reason,
+    net::{
+        errno::ENETDOWN,
+        ratelimit,
+        skbuff::SkBuff, //
+    },
+    odp::{
+        extract::{
+            self,
+            Hints,
+            Layout,
+            Metadata, //
+        },
+        key::{
+            mac_proto,
+            Be16,
+            Vlan,
+            VLAN_TAG_PRESENT, //
+        }, //
+    },
+    sync::bh::Bh,
+    vport::Vport,
+};
+use kernel::prelude::*;
+
+/// How often a packet is looked up again before it is taken for one that goes in a circle.
+const RECIRCULATION_LIMIT: usize = 64;
+
+/// Processes a packet that came in by a port.
+///
+/// The packet is not shared, and starts with the Ethernet header, if it has one.
+pub(crate) fn receive(port: &Vport, mut skb: SkBuff, bh: Bh<'_>) -> Result {
+    let dp = port.datapath();
+    if !skb
+        .dev_net(bh.rcu())
+        .is_some_and(|net| dp.net().is_of(net))
+    {
+        // A packet out of another namespace brings along its mark and nothing else.
+        let mark = skb.mark();
+        skb.scrub(true);
+        skb.set_mark(mark);
+    }
+    let Some(mut packet) = dp.scratch().received(bh) else {
+        skb.drop_reason(Reason::RecursionLimit);
+        if ratelimit::allowed() {
+            let name = dp.name(bh.rcu()).unwrap_or_default();
+            pr_crit!("ovs: recursion limit reached on datapath {name}, probable configuration error\n");
+        }
+        return Err(ENETDOWN);
+    };
+    if let Err(err) = extract_key(&mut skb, &mut packet, port) {
+        skb.drop_reason(Reason::NotSpecified);
+        return Err(err);
+    }
+    process(&mut Context::new(port, bh), skb, &mut packet);
+    Ok(())
+}
+
+/// What the parser sees of a packet.
+struct Bytes<'a>(&'a mut SkBuff);
+
+impl extract::Packet for Bytes<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len() as usize
+    }
+
+    #[inline]
+    fn header(&mut self, offset: usize, len: usize) -> Option<&[u8]> {
+        self.0.header(offset, len)
+    }
+
+    fn peek<const N: usize>(&mut self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.0.copy_bits(offset, &mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+/// What is known of a packet beside its bytes.
+fn hints(skb: &SkBuff) -> Hints {
+    Hints {
+        vlan: skb.vlan_tag().map(|tag| Vlan {
+            tpid: Be16::from_bytes(tag.tpid),
+            tci: Be16::new(tag.tci | VLAN_TAG_PRESENT),
+        }),
+        protocol: Be16::from_bytes(skb.protocol()),
+        udp_fragments: skb.gso_is_fragmentation(),
+    }
+}
+
+/// Tells a packet where its headers are.
+fn set_layout(skb: &mut SkBuff, layout: Layout) -> Result {
+    if layout.untag {
+        skb.vlan_untag()?;
+    }
+    let layout = layout.untagged();
+    skb.set_mac_offset(0)?;
+    skb.set_network_offset(layout.network)?;
+    skb.reset_mac_len();
+    if let Some(transport) = layout.transport {
+        skb.set_transport_offset(transport)?;
+    }
+    if let Some(inner) = layout.inner_network {
+        skb.set_inner_network_offset(inner)?;
+    }
+    skb.set_protocol(layout.protocol.to_bytes());
+    Ok(())
+}
+
+/// Whether a packet that came in by a port starts with an Ethernet header.
+#[inline]
+fn mac_proto_of(skb: &SkBuff, port: &Vport) -> u8 {
+    /// `ETH_P_TEB`: an Ethernet frame where a network header would be.
+    const TEB: [u8; 2] = [0x65, 0x58];
+
+    if port.device().is_ethernet() || skb.protocol() == TEB {
+        mac_proto::ETHERNET
+    } else {
+        mac_proto::NONE
+    }
+}
+
+/// Extracts the key of a packet that has just come in.
+fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result {
+    let metadata = Metadata {
+        in_port: port.port_no(),
+        recirc_id: 0,
+        priority: skb.priority(),
+        skb_mark: skb.mark(),
+        mac_proto: mac_proto_of(skb, port),
+        tun_proto: 0,
+        hints: hints(skb),
+    };
+    packet.stale = false;
+    let PacketKey { key, cold, .. } = packet;
+    let layout = extract::extract(key, cold, &mut Bytes(skb), &metadata)
+        .map_err(|err| errno::code(err.errno()))?;
+    set_layout(skb, layout)
+}
+
+/// Brings a key up to date with a packet whose headers have changed. The metadata stay.
+pub(crate) fn update_key(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
+    let hints = hints(skb);
+    let PacketKey { key, cold, .. } = packet;
+    let layout = extract::update(key, cold, &mut Bytes(skb), &hints)
+        .map_err(|err| errno::code(err.errno()))?;
+    packet.stale = false;
+    set_layout(skb, layout)
+}
+
+/// Looks a packet up and executes the actions of its flow, as often as the last of them says to look
+/// it up again.
+///
+/// A packet without a flow goes to user space.
+pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut PacketKey) {
+    let bh = ctx.bh;
+    let counters = ctx.dp.counters(bh);
+
+    for _ in 0..RECIRCULATION_LIMIT {
+        let found = ctx.dp.flows.lookup(&packet.key, bh);
+        counters.mask_hit.add(found.masks.into(), bh);
+        counters.cache_hit.add(found.cached.into(), bh);
+        let Some(flow) = found.flow else {
+            counters.missed.inc(bh);
+            return miss(ctx, skb, packet);
+        };
+        flow.count(skb.len().into(), packet.key.tcp_flags.get(), bh);
+        counters.hit.inc(bh);
+
+        let Some(actions) = flow.actions() else {
+            return skb.drop_reason(Reason::NotSpecified);
+        };
+        let program = actions.program();
+        match actions::execute(ctx, skb, packet, &program, program.list()) {
+            Ok(Outcome::Recirculate(again)) => skb = again,
+            Ok(Outcome::Done) | Err(_) => return,
+        }
+    }
+    skb.drop_reason(Reason::RecursionLimit);
+}
+
+/// Sends a packet that has no flow to user space.
+fn miss(ctx: &Context<'_>, mut skb: SkBuff, packet: &PacketKey) {
+    let upcall = Upcall {
+        cause: Cause::Miss,
+        cutlen: Context::WHOLE,
+    };
+    match upcall::send(ctx, &mut skb, packet, &upcall) {
+        Ok(()) => skb.consume(),
+        Err(_) => skb.tx_error(),
+    }
+}
