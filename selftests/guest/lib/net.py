@@ -105,7 +105,10 @@ class Wire:
             self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.sock.bind((name, ETH_P_ALL))
-        defer(self.sock.close)
+        defer(self.close)
+
+    def close(self):
+        self.sock.close()
 
     def send(self, packet):
         self.sock.send((bytes(10) if self.vnet else b"") + packet)
