@@ -13,6 +13,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck disable=SC2016	# mmdebstrap's own shell expands the hook
 args=(
 	--mode=root --variant=minbase
+	# The result is thrown away if the machine stops now, so no need to flush.
+	--dpkgopt=force-unsafe-io
 	--aptopt='APT::Install-Recommends "false"'
 	--aptopt='APT::Sandbox::User "root"'
 	--aptopt='Acquire::Languages "none"'

@@ -47,8 +47,11 @@ make_image() {
 	step "guest image" mke2fs -q -t ext4 -O ^has_journal -m 0 -N 80000 -d "$tree" "$image.tmp" 1400M
 	rm -rf --one-file-system "$tree"
 	mv "$image.tmp" "$image"
+	# Other checkouts may use others, but not for ever.
+	find "$OVS_CACHE" -maxdepth 1 -name 'guest-*.ext4' -mtime +30 -delete
 }
 
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
 [ -e "$(guest_image "$kver")" ] || with_lock guest make_image
+touch "$(guest_image "$kver")"
