@@ -47,7 +47,13 @@ pub(crate) fn set(context: &mut Context, args: &[&str]) -> Outcome {
     let Ok(size) = size.parse::<u32>() else {
         return context.fail_errno("size is malformed", Errno::INVAL);
     };
-    let dp = context.datapath(Some(name))?;
+    let dp = match context.find(name) {
+        Ok(dp) => dp,
+        Err(why) => {
+            let what = format!("Opening datapath {name} failed");
+            return context.fail_with(what, &why);
+        }
+    };
     if cache != CACHE {
         return context.fail_errno(
             format_args!("Cache name \"{cache}\" not found on dpif"),

@@ -3,10 +3,12 @@
 //! The table of commands.
 
 use crate::args::Args;
+use crate::bulk;
 use crate::cache;
 use crate::context::Context;
 use crate::context::Outcome;
 use crate::datapath;
+use crate::flow;
 use crate::port;
 use crate::show;
 use clap::CommandFactory;
@@ -42,10 +44,31 @@ const COMMANDS: &[Command] = &[
     command("set-if", "dp iface...", (2, ANY), Rw, port::set),
     command("dump-dps", "", (0, 0), Ro, datapath::dump),
     command("show", "[-s] [dp...]", (0, ANY), Ro, show::show),
+    command(
+        "dump-flows",
+        "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]",
+        (0, 6),
+        Ro,
+        flow::dump,
+    ),
+    command("add-flow", "[dp] flow actions", (2, 3), Rw, flow::add),
+    command("mod-flow", "[dp] flow actions", (2, 3), Rw, flow::modify),
+    command("get-flow", "[dp] ufid", (1, 2), Ro, flow::get),
+    command("del-flow", "[dp] flow", (1, 2), Rw, flow::del),
+    command("add-flows", "[dp] file", (1, 2), Rw, bulk::add),
+    command("mod-flows", "[dp] file", (1, 2), Rw, bulk::modify),
+    command("del-flows", "[dp] [file]", (0, 2), Rw, bulk::del),
     command("cache-get-size", "[dp]", (0, 1), Ro, cache::get),
     command("cache-set-size", "dp cache <size>", (3, 3), Rw, cache::set),
     command("help", "", (0, ANY), Ro, help),
     command("list-commands", "", (0, ANY), Ro, list),
+    command(
+        "parse-actions",
+        "actions",
+        (1, ANY),
+        Ro,
+        flow::parse_actions,
+    ),
     command("version", "", (0, 0), Ro, version),
 ];
 

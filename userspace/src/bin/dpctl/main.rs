@@ -6,10 +6,12 @@
 //! either. Where the kernel explains an error, the explanation follows it.
 
 mod args;
+mod bulk;
 mod cache;
 mod commands;
 mod context;
 mod datapath;
+mod flow;
 mod port;
 mod show;
 

@@ -139,7 +139,7 @@ pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
             }
         };
         if !iface.options.is_empty() {
-            warn(not_configurable(name), None);
+            log::warn!("{}", not_configurable(name));
         }
         let port = NewVport {
             name,

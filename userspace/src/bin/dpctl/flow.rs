@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands for single flows: dump-flows, add-flow, mod-flow, get-flow, del-flow.
+
+use crate::context::Context;
+use crate::context::Outcome;
+use crate::context::error;
+use openvswitch::client::Datapath;
+use openvswitch::client::Error;
+use openvswitch::client::Flow;
+use openvswitch::client::FlowId;
+use openvswitch::client::FlowPut;
+use openvswitch::client::Ufid;
+use openvswitch::text;
+use openvswitch::text::Ports;
+use openvswitch::text::key::ParsedKey;
+use openvswitch::text::scan::Scanner;
+use rustix::io::Errno;
+use rustix::time::ClockId;
+use rustix::time::clock_gettime;
+use std::fmt::Write;
+
+/// The names and numbers of a datapath's ports.
+pub(crate) fn ports(context: &mut Context, dp: &Datapath) -> Outcome<Ports> {
+    match context
+        .client()
+        .and_then(|client| client.vports(dp.ifindex))
+    {
+        Ok(all) => Ok(all
+            .iter()
+            .map(|port| (port.port_no, port.name.as_str()))
+            .collect()),
+        Err(why) => context.fail_with("listing ports", &why),
+    }
+}
+
+/// Splits `[DP] ARGS...` where there are `count` arguments after the datapath.
+fn split<'a, 'b>(args: &'b [&'a str], count: usize) -> (Option<&'a str>, &'b [&'a str]) {
+    match args.split_first() {
+        Some((dp, rest)) if rest.len() >= count => (Some(dp), rest),
+        _ => (None, args),
+    }
+}
+
+/// `dump-flows [-m] [--names] [DP] [filter=..] [type=..] [pmd=..]`
+pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
+    let mut name = None;
+    for arg in args {
+        match arg.split_once('=') {
+            Some(("type", _)) => {
+                return context
+                    .fail("Invalid argument 'type'. Use 'ovs-appctl dpctl/dump-flows' instead.");
+            }
+            Some(("filter", _)) => {
+                return context.fail_errno("filters are not supported", Errno::OPNOTSUPP);
+            }
+            Some(("pmd", _)) => {}
+            _ => name = Some(*arg),
+        }
+    }
+    if name.is_some_and(|name| context.find(name).is_err()) {
+        return context.fail_errno("datapath not found", Errno::INVAL);
+    }
+    let dp = context.datapath(name)?;
+    let names = match context.args.names() {
+        true => Some(ports(context, &dp)?),
+        false => None,
+    };
+    let all = context.client().and_then(|client| client.flows(dp.ifindex));
+    let flows = match all {
+        Ok(flows) => flows,
+        Err(why) => return context.fail_with("Failed to dump flows from datapath", &why),
+    };
+    let now = now();
+    let mut line = String::new();
+    for flow in flows {
+        // A dump leaves very long actions out.
+        let flow = match (&flow.actions, find(context, &dp, &flow)) {
+            (Some(_), _) => flow,
+            (None, Ok(flow)) => flow,
+            // It is gone.
+            (None, Err(_)) => continue,
+        };
+        line.clear();
+        format(&mut line, &flow, names.as_ref(), context.args.more > 0, now);
+        writeln!(context, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Looks a flow up if a dump has left its actions out.
+fn find(context: &mut Context, dp: &Datapath, flow: &Flow) -> Result<Flow, Error> {
+    if flow.actions.is_some() {
+        return Err(error(Errno::EXIST));
+    }
+    let id = FlowId {
+        ufid: flow.ufid,
+        key: Some(&flow.key),
+    };
+    context.client()?.flow(dp.ifindex, id)
+}
+
+/// The monotonic clock in ms, by which the kernel tells when a flow was used.
+fn now() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let ms = now.tv_sec.saturating_mul(1000) + now.tv_nsec / 1_000_000;
+    u64::try_from(ms).unwrap_or(0)
+}
+
+/// Writes a flow.
+fn format(out: &mut String, flow: &Flow, ports: Option<&Ports>, verbose: bool, now: u64) {
+    if let Some(ufid) = flow.ufid.filter(|_| verbose) {
+        let _ = write!(out, "ufid:{ufid}, ");
+    }
+    text::key::format(out, &flow.key, &flow.mask, ports, verbose);
+    out.push_str(", ");
+    format_stats(out, flow, now);
+    if verbose {
+        out.push_str(", dp:ovs");
+    }
+    out.push_str(", actions:");
+    text::actions::format(out, flow.actions.as_deref().unwrap_or(&[]), ports);
+}
+
+/// TCP flags as a flow's statistics have them.
+const TCP_FLAGS: [(u8, char); 8] = [
+    (0x02, 'S'),
+    (0x01, 'F'),
+    (0x08, 'P'),
+    (0x04, 'R'),
+    (0x20, 'U'),
+    (0x10, '.'),
+    (0x40, 'E'),
+    (0x80, 'C'),
+];
+
+fn format_stats(out: &mut String, flow: &Flow, now: u64) {
+    let stats = &flow.stats;
+    let _ = write!(
+        out,
+        "packets:{}, bytes:{}, used:",
+        stats.n_packets, stats.n_bytes
+    );
+    let _ = match flow.used {
+        Some(used) => write!(out, "{:.3}s", now.saturating_sub(used) as f64 / 1000.0),
+        None => write!(out, "never"),
+    };
+    if flow.tcp_flags != 0 {
+        out.push_str(", flags:");
+        let set = TCP_FLAGS
+            .iter()
+            .filter(|(flag, _)| flow.tcp_flags & flag != 0);
+        out.extend(set.map(|(_, letter)| letter));
+    }
+}
+
+/// What add-flow and mod-flow are told of a flow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spec {
+    pub(crate) key: ParsedKey,
+    pub(crate) actions: Vec<u8>,
+}
+
+impl Spec {
+    /// Reads key and actions. The error says which of them is wrong.
+    pub(crate) fn parse(key: &str, actions: &str, ports: &Ports) -> Result<Self, String> {
+        let key = parse_key(key, ports)?;
+        match text::actions::parse(actions, Some(ports)) {
+            Ok(actions) => Ok(Self { key, actions }),
+            Err(_) => Err("parsing actions".to_owned()),
+        }
+    }
+
+    /// The request to make the flow, or to change it.
+    pub(crate) fn put(&self) -> FlowPut<'_> {
+        FlowPut {
+            id: id(&self.key),
+            mask: Some(self.key.mask.as_slice()).filter(|mask| !mask.is_empty()),
+            actions: Some(&self.actions),
+            ..FlowPut::default()
+        }
+    }
+}
+
+/// Reads a key with an id that may be before it.
+pub(crate) fn parse_key(text: &str, ports: &Ports) -> Result<ParsedKey, String> {
+    if text::ufid::parse(&mut Scanner::new(text)).is_err() {
+        return Err("parsing flow ufid".to_owned());
+    }
+    text::key::parse(text, Some(ports)).map_err(|error| format!("parsing flow key ({error})"))
+}
+
+/// How a request names the flow of a key. Neither id nor key would mean all flows: an empty key is
+/// left out only if there is an id.
+pub(crate) fn id(key: &ParsedKey) -> FlowId<'_> {
+    let unnamed = key.key.is_empty() && key.ufid.is_some();
+    FlowId {
+        ufid: key.ufid,
+        key: (!unnamed).then_some(&key.key),
+    }
+}
+
+/// `add-flow [DP] FLOW ACTIONS`
+pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
+    put(context, args, |context, dp, put| {
+        let put = FlowPut {
+            create: true,
+            ..*put
+        };
+        context.client()?.new_flow(dp.ifindex, &put)
+    })
+}
+
+/// `mod-flow [DP] FLOW ACTIONS`
+pub(crate) fn modify(context: &mut Context, args: &[&str]) -> Outcome {
+    put(context, args, |context, dp, put| {
+        let put = FlowPut {
+            clear: context.args.clear,
+            echo: context.args.statistics,
+            ..*put
+        };
+        let may_create = context.args.may_create;
+        let client = context.client()?;
+        match may_create {
+            true => client.new_flow(dp.ifindex, &put),
+            false => client.set_flow(dp.ifindex, &put),
+        }
+    })
+}
+
+fn put(
+    context: &mut Context,
+    args: &[&str],
+    request: impl Fn(&mut Context, &Datapath, &FlowPut<'_>) -> Result<Option<Flow>, Error>,
+) -> Outcome {
+    let (name, args) = split(args, 2);
+    let &[key, actions] = args else {
+        return Ok(());
+    };
+    let dp = context.datapath(name)?;
+    let ports = ports(context, &dp)?;
+    let spec = match Spec::parse(key, actions, &ports) {
+        Ok(spec) => spec,
+        Err(what) => return context.fail_errno(what, Errno::INVAL),
+    };
+    match request(context, &dp, &spec.put()) {
+        Ok(flow) => print_stats(context, flow),
+        Err(why) => context.fail_with("updating flow table", &why),
+    }
+}
+
+/// Prints a flow's statistics if they were asked for.
+fn print_stats(context: &mut Context, flow: Option<Flow>) -> Outcome {
+    match flow {
+        Some(flow) if context.args.statistics => {
+            let mut line = String::new();
+            format_stats(&mut line, &flow, now());
+            writeln!(context, "{line}")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `get-flow [DP] ufid:UFID`
+pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
+    let (name, args) = split(args, 1);
+    let dp = context.datapath(name)?;
+    let Some(ufid) = args.first().and_then(|text| parse_ufid(text)) else {
+        return context.fail("parsing flow ufid");
+    };
+    let names = match context.args.names() {
+        true => Some(ports(context, &dp)?),
+        false => None,
+    };
+    let id = FlowId {
+        ufid: Some(ufid),
+        key: None,
+    };
+    let found = context
+        .client()
+        .and_then(|client| client.flow(dp.ifindex, id));
+    let flow = match found {
+        Ok(flow) => flow,
+        Err(why) => return context.fail_with("getting flow", &why),
+    };
+    let mut line = String::new();
+    let verbose = context.args.more > 0;
+    format(&mut line, &flow, names.as_ref(), verbose, now());
+    writeln!(context, "{line}")
+}
+
+fn parse_ufid(text: &str) -> Option<Ufid> {
+    let mut scanner = Scanner::new(text);
+    text::ufid::parse(&mut scanner).ok().flatten()
+}
+
+/// `del-flow [DP] FLOW`
+pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
+    let (name, args) = split(args, 1);
+    let dp = context.datapath(name)?;
+    let ports = ports(context, &dp)?;
+    let text = args.first().copied().unwrap_or("");
+    let key = match text::key::parse(text, Some(&ports)) {
+        Ok(key) => key,
+        Err(error) => return context.fail_errno(error, Errno::INVAL),
+    };
+    let deleted = context
+        .client()
+        .and_then(|client| client.del_flow(dp.ifindex, id(&key)));
+    match deleted {
+        Ok(flow) => print_stats(context, Some(flow)),
+        Err(why) => {
+            context.report("deleting flow", Some(&why));
+            if key.ufid.is_none() && why.is(Errno::NOENT) {
+                eprintln!("Perhaps you need to specify a UFID?");
+            }
+            context.finish()
+        }
+    }
+}
+
+/// `parse-actions ACTIONS...`
+pub(crate) fn parse_actions(context: &mut Context, args: &[&str]) -> Outcome {
+    for arg in args {
+        match text::actions::parse(arg, None) {
+            Ok(actions) => {
+                let mut line = String::new();
+                text::actions::format(&mut line, &actions, None);
+                writeln!(context, "{line}")?;
+            }
+            Err(_) => return context.fail_errno("odp_actions_from_string", Errno::INVAL),
+        }
+    }
+    Ok(())
+}

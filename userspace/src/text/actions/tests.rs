@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Actions as text and back.
+
+use super::format;
+use super::parse;
+use crate::text::Ports;
+use odp::nlattr::NoRoom;
+use odp::nlattr::Writer;
+use odp::uapi::action_attr;
+use odp::uapi::check_pkt_len_attr;
+use odp::uapi::sample_attr;
+use proptest::prelude::*;
+
+fn text(actions: &[u8]) -> String {
+    let mut out = String::new();
+    format(&mut out, actions, None);
+    out
+}
+
+/// Texts as `ovs-dpctl dump-flows` prints them.
+const SAME: &[&str] = &[
+    "drop",
+    "1",
+    "trunc(100),2,3",
+    "pop_vlan,push_vlan(vid=3,pcp=1),1",
+    "push_vlan(tpid=0x88a8,vid=3,pcp=0),recirc(0x10)",
+    "push_vlan(vid=3,pcp=1,cfi=0),1",
+    "set(skb_priority(0x7)),set(skb_mark(0x1/0xf)),set(eth(dst=00:01:02:03:04:05)),2",
+    "set(ipv4(src=1.1.1.1,ttl=3)),set(ipv6(hlimit=5)),set(tcp(src=80)),set(udp(src=80,dst=81))",
+    "set(mpls(label=5,tc=1,ttl=9,bos=1)),pop_mpls(eth_type=0x800),2",
+    "push_mpls(label=5,tc=0,ttl=64,bos=1,eth_type=0x8847),2",
+    "add_mpls(label=5,tc=0,ttl=64,bos=1,eth_type=0x8848),2",
+    "set(tunnel(tun_id=0x7,src=1.1.1.1,dst=2.2.2.2,tos=0,ttl=64,flags(df|csum|key))),2",
+    "set(tunnel(tun_id=0x7,dst=2.2.2.2,ttl=64,geneve({class=0x102,type=0x80,len=4,0xa}),\
+     flags(key)))",
+    "set(tunnel(tun_id=0x7,ipv6_src=::1,ipv6_dst=::2,vxlan(gbp(id=3,flags=0x4)),flags(key)))",
+    "sample(sample=33.3%,actions(2)),sample(sample=100.0%,actions(drop))",
+    "clone(1,push_vlan(vid=4,pcp=0)),clone(drop),2",
+    "check_pkt_len(size=1500,gt(userspace(pid=3)),le(2))",
+    "hash(l4(5)),hash(sym_l4(0)),recirc(0x1)",
+    "ct,2",
+    "ct(commit,zone=5,mark=0x1/0xff,label=0x1/0x3,nat(src=10.0.0.1-10.0.0.9:1000-2000,random)),2",
+    "ct(force_commit,helper=ftp,timeout=short,nat(dst=[fe80::1]-[fe80::9]:5,persistent,hash))",
+    "ct(commit,nat(src=fe80::1)),ct(commit,nat(src)),ct(nat),ct_clear",
+    "push_eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),pop_eth",
+    "push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x10,si=255,c1=0x1,c2=0x2,c3=0x3,c4=0x4),pop_nsh()",
+    "meter(3),psample(group=5,cookie=0011),psample(group=7)",
+    "dec_ttl(le_1(userspace(pid=1))),2",
+    "userspace(pid=5,userdata(00112233),actions,tunnel_out_port=2)",
+    "userspace(pid=1,sFlow(vid=9,pcp=7,output=10)),userspace(pid=2,slow_path(cfm,action))",
+    "userspace(pid=3,flow_sample(probability=123,collector_set_id=1234,obs_domain_id=2345,\
+     obs_point_id=3456,output_port=10,egress)),userspace(pid=4,ipfix(output_port=10))",
+    "userspace(pid=5,controller(reason=1,dont_send=0,continuation=1,recirc_id=4444,\
+     rule_cookie=0x5555,controller_id=0,max_len=65535))",
+];
+
+#[test]
+fn known_texts_read_back() {
+    for known in SAME {
+        let actions = parse(known, None).unwrap_or_else(|error| panic!("{known}: {error}"));
+        assert_eq!(text(&actions), *known);
+    }
+}
+
+#[test]
+fn a_single_drop_is_no_action() {
+    assert_eq!(parse("drop", None).unwrap(), []);
+    let actions = parse("1,drop", None).unwrap();
+    assert_eq!(text(&actions), "1,drop");
+    assert_eq!(actions, [8, 0, 1, 0, 1, 0, 0, 0, 8, 0, 24, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_full_mask_is_a_plain_set() {
+    let kind = |text| parse(text, None).unwrap()[2];
+    assert_eq!(kind("set(skb_mark(5))"), action_attr::SET as u8);
+    assert_eq!(kind("set(skb_mark(5/1))"), action_attr::SET_MASKED as u8);
+    assert_eq!(
+        kind("set(eth(src=00:00:00:00:00:01))"),
+        action_attr::SET_MASKED as u8
+    );
+    let all = "set(eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02))";
+    assert_eq!(kind(all), action_attr::SET as u8);
+}
+
+#[test]
+fn names_stand_for_ports() {
+    let ports = Ports::from_iter([(1, "v0"), (2, "drop0")]);
+    let actions = parse("v0,drop0,7", Some(&ports)).unwrap();
+    assert_eq!(text(&actions), "1,2,7");
+    let mut out = String::new();
+    format(&mut out, &actions, Some(&ports));
+    assert_eq!(out, "v0,drop0,7");
+}
+
+#[test]
+fn nonsense_is_refused() {
+    for text in [
+        "foo",
+        "1,foo(2)",
+        "trunc(",
+        "trunc(5",
+        "set(foo)",
+        "set(eth()",
+        "sample(sample=101%,actions(1))",
+        "ct(zone=65536)",
+        "ct(nat(src=1.2.3))",
+        "hash(l5(0))",
+        "clone(1",
+        "push_vlan(vid=4096)",
+        "userspace()",
+        "check_pkt_len(size=5)",
+        "psample(cookie=0011223344556677889900112233445566)",
+    ] {
+        parse(text, None).expect_err(text);
+    }
+    // Nesting without end must not overflow the stack.
+    parse(&"clone(".repeat(100_000), None).unwrap_err();
+}
+
+/// A tree of actions.
+#[derive(Clone, Debug)]
+enum Action {
+    Plain(u16, u32),
+    Flag(u16),
+    Clone(Vec<Action>),
+    Sample(u32, Vec<Action>),
+    CheckPktLen(u16, Vec<Action>, Vec<Action>),
+}
+
+fn put(w: &mut Writer<'_>, action: &Action) -> Result<(), NoRoom> {
+    let all = |w: &mut Writer<'_>, kind: u16, actions: &[Action]| {
+        let nest = w.start(kind)?;
+        for action in actions {
+            put(w, action)?;
+        }
+        w.end(nest)
+    };
+    match action {
+        Action::Plain(kind, value) => w.put(*kind, value),
+        Action::Flag(kind) => w.put_flag(*kind),
+        Action::Clone(actions) => all(w, action_attr::CLONE, actions),
+        Action::Sample(probability, actions) => {
+            let nest = w.start(action_attr::SAMPLE)?;
+            w.put(sample_attr::PROBABILITY, probability)?;
+            all(w, sample_attr::ACTIONS, actions)?;
+            w.end(nest)
+        }
+        Action::CheckPktLen(len, greater, less_equal) => {
+            let nest = w.start(action_attr::CHECK_PKT_LEN)?;
+            w.put(check_pkt_len_attr::PKT_LEN, len)?;
+            all(w, check_pkt_len_attr::ACTIONS_IF_GREATER, greater)?;
+            all(w, check_pkt_len_attr::ACTIONS_IF_LESS_EQUAL, less_equal)?;
+            w.end(nest)
+        }
+    }
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let plain = [
+        action_attr::OUTPUT,
+        action_attr::TRUNC,
+        action_attr::RECIRC,
+        action_attr::METER,
+    ];
+    let flags = [
+        action_attr::POP_VLAN,
+        action_attr::POP_ETH,
+        action_attr::CT_CLEAR,
+        action_attr::POP_NSH,
+    ];
+    let leaf = prop_oneof![
+        (prop::sample::select(plain.to_vec()), any::<u32>()).prop_map(|(k, v)| Action::Plain(k, v)),
+        prop::sample::select(flags.to_vec()).prop_map(Action::Flag),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        let list = prop::collection::vec(inner, 0..4);
+        // Percentages have one decimal place.
+        let probability = (0_u32..=1000).prop_map(|tenths| {
+            (f64::from(u32::MAX) * (f64::from(tenths) / 10.0 / 100.0) + 0.5).floor() as u32
+        });
+        prop_oneof![
+            list.clone().prop_map(Action::Clone),
+            (probability, list.clone()).prop_map(|(p, list)| Action::Sample(p, list)),
+            (any::<u16>(), list.clone(), list)
+                .prop_map(|(len, a, b)| Action::CheckPktLen(len, a, b)),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_actions_read_back(actions in prop::collection::vec(any_action(), 0..6)) {
+        let mut bytes = vec![0; 65536];
+        let mut writer = Writer::new(&mut bytes);
+        for action in &actions {
+            put(&mut writer, action).unwrap();
+        }
+        let text = text(writer.as_bytes());
+        let parsed = parse(&text, None).map_err(|e| TestCaseError::fail(format!("{e}: {text}")))?;
+        prop_assert_eq!(&parsed[..], writer.as_bytes(), "{}", text);
+    }
+
+    #[test]
+    fn any_bytes_can_be_written(actions in prop::collection::vec(any::<u8>(), 0..64)) {
+        prop_assert!(!text(&actions).is_empty());
+    }
+
+    #[test]
+    fn any_attributes_can_be_written(kind in 0_u16..30, payload in prop::collection::vec(any::<u8>(), 0..64)) {
+        let mut bytes = vec![0; 80];
+        let mut writer = Writer::new(&mut bytes);
+        writer.put_bytes(kind, &payload).unwrap();
+        prop_assert!(!text(writer.as_bytes()).is_empty());
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "[a-z_]{0,6}[(]?[-+a-z0-9=,/:.%(){}]{0,24}[)]?") {
+        let _ = parse(&text, None);
+    }
+}
