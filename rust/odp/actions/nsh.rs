@@ -84,7 +84,9 @@ impl Header {
         // The length counts words. Bytes that do not make up one are left out, as in C.
         let words = u16::try_from(BASE_HDR_LEN.saturating_add(context.len()) / 4).unwrap_or(0);
         let version_flags_ttl_len = Be16::new(
-            (u16::from(base.flags) & 0x3) << 12 | (u16::from(base.ttl) & 0x3f) << 6 | words & 0x3f,
+            ((u16::from(base.flags) & 0x3) << 12)
+                | ((u16::from(base.ttl) & 0x3f) << 6)
+                | (words & 0x3f),
         );
         let types = [base.mdtype, base.np];
         let fixed = version_flags_ttl_len

@@ -10,6 +10,7 @@ use odp::{
         Program, //
     },
     key::{
+        tun_flags,
         Be16,
         Key,
         Vlan, //
@@ -104,6 +105,17 @@ fn walk(program: Program<'_>, mut list: List) -> usize {
     ops
 }
 
+/// What a dump tells of tunnels: of options without a byte, not even that there are any.
+fn dumped(tunnels: &[Tun]) -> Vec<Tun> {
+    let mut tunnels = tunnels.to_vec();
+    for Tun { tunnel, .. } in &mut tunnels {
+        if tunnel.opts_len == 0 {
+            tunnel.flags &= !(tun_flags::GENEVE_OPT | tun_flags::VXLAN_OPT | tun_flags::ERSPAN_OPT);
+        }
+    }
+    tunnels
+}
+
 /// Compiles, and checks what came of it. Returns whether anything did.
 fn check(key: &Key, bytes: &[u8]) -> bool {
     let compiled = match run(key, bytes) {
@@ -127,7 +139,7 @@ fn check(key: &Key, bytes: &[u8]) -> bool {
         assert_eq!(again.store().ops, store.ops);
         assert_eq!(again.store().data, store.data);
         assert_eq!(again.store().cts, store.cts);
-        assert_eq!(again.store().tunnels, store.tunnels);
+        assert_eq!(dumped(&again.store().tunnels), dumped(&store.tunnels));
     }
     true
 }

@@ -15,7 +15,8 @@ use odp::{
     },
     key::{
         Be16,
-        Key, //
+        Key,
+        Tunnel, //
     },
     nlattr::align,
     uapi::action_attr,
@@ -25,13 +26,22 @@ use odp::{
 
 pub const ENV: Env = Env { psample: true };
 
-/// A program in vectors. What the kernel makes is written down as text.
+/// A tunnel that was to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tun {
+    pub proto: u8,
+    pub tunnel: Tunnel,
+    pub bridge: bool,
+    pub critical: bool,
+}
+
+/// A program in vectors. The connections that were to be tracked are written down as text.
 #[derive(Debug, Default)]
 pub struct Mem {
     pub ops: Vec<Op>,
     pub data: Vec<u64>,
     pub dump: Vec<u8>,
-    pub tunnels: Vec<String>,
+    pub tunnels: Vec<Tun>,
     pub cts: Vec<String>,
     /// How many more calls succeed.
     pub left: Option<usize>,
@@ -96,7 +106,12 @@ impl Sink for Mem {
 
     fn tunnel(&mut self, set: &TunnelSet<'_>) -> Result<u32, Errno> {
         self.call()?;
-        self.tunnels.push(format!("{set:?}"));
+        self.tunnels.push(Tun {
+            proto: set.proto,
+            tunnel: *set.tunnel,
+            bridge: set.bridge,
+            critical: set.critical,
+        });
         Ok(self.tunnels.len() as u32 - 1)
     }
 
