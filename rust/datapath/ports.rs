@@ -64,22 +64,12 @@ impl Ports {
     }
 
     /// The ports in the order of their numbers, from number `first` on.
-    pub(crate) fn iter_from<'a>(
-        &'a self,
-        first: u16,
-        rcu: Read<'a>,
-    ) -> impl Iterator<Item = ArcBorrow<'a, Vport>> {
-        let (first_leaf, first_slot) = place(first);
-        self.leaves
-            .iter()
-            .enumerate()
-            .skip(first_leaf)
-            .filter_map(move |(i, leaf)| Some((i, leaf.get(rcu)?)))
-            .flat_map(move |(i, leaf)| {
-                let skip = if i == first_leaf { first_slot } else { 0 };
-                leaf.iter().skip(skip)
-            })
-            .filter_map(move |slot| slot.get(rcu))
+    pub(crate) fn iter_from<'a>(&'a self, first: u16, rcu: Read<'a>) -> Iter<'a> {
+        Iter {
+            ports: self,
+            next: Some(first),
+            rcu,
+        }
     }
 
     /// The port with a number, to be kept.
@@ -138,5 +128,34 @@ impl Ports {
         let (leaf, slot) = place(port_no);
         let guard = rcu::read_lock();
         self.leaves[leaf].get(Read::from(&guard))?[slot].replace(None)
+    }
+}
+
+/// The ports of a datapath in the order of their numbers.
+pub(crate) struct Iter<'a> {
+    ports: &'a Ports,
+    /// The number to go on with, if there is any left.
+    next: Option<u16>,
+    rcu: Read<'a>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = ArcBorrow<'a, Vport>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (leaf, slot) = place(self.next?);
+            let Some(slots) = self.ports.leaves[leaf].get(self.rcu) else {
+                let [leaf, _] = self.next?.to_be_bytes();
+                self.next = leaf
+                    .checked_add(1)
+                    .map(|leaf| u16::from_be_bytes([leaf, 0]));
+                continue;
+            };
+            self.next = self.next?.checked_add(1);
+            if let Some(port) = slots[slot].get(self.rcu) {
+                return Some(port);
+            }
+        }
     }
 }

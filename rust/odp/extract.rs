@@ -36,7 +36,6 @@ use zerocopy::{
     KnownLayout,
     Unaligned, //
 };
-use zerocopy_derive::FromBytes;
 
 /// The bytes of a packet, of which some may not lie in one piece (a `struct sk_buff`).
 ///
@@ -167,7 +166,7 @@ impl ExtractError {
 ///
 /// A key that is used for one packet after the other comes with one of these. Whoever changes such
 /// a key in between adds what he changed, or just [`Cold::ALL`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, zerocopy_derive::FromBytes)]
 #[repr(transparent)]
 pub struct Cold(u8);
 
