@@ -110,11 +110,11 @@ fn hints(skb: &SkBuff) -> Hints {
 
 /// Tells a packet where its headers are.
 fn set_layout(skb: &mut SkBuff, layout: Layout) -> Result {
+    skb.set_mac_offset(0)?;
     if layout.untag {
         skb.vlan_untag()?;
     }
     let layout = layout.untagged();
-    skb.set_mac_offset(0)?;
     skb.set_network_offset(layout.network)?;
     skb.reset_mac_len();
     if let Some(transport) = layout.transport {

@@ -16,3 +16,4 @@
 #include "percpu.c"
 #include "skbuff.c"
 #include "sync.c"
+#include "module.c"

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/module.h>
+
+/* What module!() has no field for. Operators tell by it which module runs. */
+MODULE_VERSION("openvswitch-rs 0.1.0");
