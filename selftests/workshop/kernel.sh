@@ -115,23 +115,38 @@ make_kernel() {
 	touch complete
 }
 
-if [ -z "${KVER-}" ] && [ ! -s "$OVS_CACHE/kver" ] || [ "${1-}" = --update ]; then
+update_lists() {
 	OVS_ON_FAIL=explain
 	step "package lists" apt-get update -q
 	OVS_ON_FAIL=
-	chosen=$(choose)
-	say "kernel: $chosen is the newest of its series in the archive (KVER= pins another)"
-	with_lock kernel make_kernel "$chosen"
-	echo "$chosen" >"$OVS_CACHE/kver.$$"
-	mv "$OVS_CACHE/kver.$$" "$OVS_CACHE/kver"
-	ln -snf "$(kernel_dir "$chosen")/source" "$OVS_CACHE/kdir"
+}
+
+# choose_kernel [again]: another run may have chosen while this one waited.
+choose_kernel() {
+	local v
+	[ -n "${1-}" ] || [ ! -s "$OVS_CACHE/kver" ] || return 0
+	update_lists
+	v=$(choose)
+	say "kernel: $v is the newest of its series in the archive (KVER= pins another)"
+	make_kernel "$v"
+	echo "$v" >"$OVS_CACHE/kver.tmp"
+	mv "$OVS_CACHE/kver.tmp" "$OVS_CACHE/kver"
+	ln -snf "$(kernel_dir "$v")/source" "$OVS_CACHE/kdir"
+}
+
+pinned_kernel() {
+	[ ! -e "$(kernel_dir "$1")/complete" ] || return 0
+	update_lists
+	make_kernel "$1"
+}
+
+if [ "${1-}" = --update ]; then
+	with_lock kernel choose_kernel again
+elif [ -z "${KVER-}" ] && [ ! -s "$OVS_CACHE/kver" ]; then
+	with_lock kernel choose_kernel
 else
 	v=$(kernel_version)
 	[[ $v =~ ^[0-9]+\.[0-9]+\.[0-9]+\+.*-.*$ ]] ||
 		die "KVER=$v is not a Debian kernel release, such as 7.2.12+deb13-cloud-amd64"
-	if [ ! -e "$(kernel_dir "$v")/complete" ]; then
-		OVS_ON_FAIL=explain
-		step "package lists" apt-get update -q
-		with_lock kernel make_kernel "$v"
-	fi
+	[ -e "$(kernel_dir "$v")/complete" ] || with_lock kernel pinned_kernel "$v"
 fi
