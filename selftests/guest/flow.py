@@ -493,7 +493,7 @@ def churn_while_dumping():
     seen, extra = [], 1000
     while True:
         # Grows the table in the middle of the dump.
-        for _ in range(200):
+        for _ in range(200 if extra < 5000 else 0):
             add(extra)
             extra += 1
         done = False

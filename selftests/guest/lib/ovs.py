@@ -160,7 +160,7 @@ class Datapath:
     def delete(self):
         try:
             self.nl.request(DP, DEL, self.ifindex)
-        except Error:
+        except (Error, OSError):
             pass
 
     def request(self, family, cmd, *attrs, flags=0):
@@ -214,10 +214,16 @@ class Datapath:
             attrs.append(attr(Fl.MASK, mask))
         return self.request(FLOW, NEW, *attrs, flags=flags)
 
-    def flow_from(self, port, actions, *attrs, flags=CREATE):
-        """Adds a flow for all Ethernet packets from a port."""
-        mask = in_port(0xFFFFFFFF) + eth(bytes(6), bytes(6))
-        return self.flow(in_port(port) + eth(), actions, *attrs, mask=mask, flags=flags)
+    def flow_from(self, port, actions, *attrs, tags=(), flags=CREATE):
+        """Adds a flow for all Ethernet packets from a port with just these VLAN tags, not
+        recirculated ones."""
+        key, mask = b"", b""
+        for i, (tpid, tci) in enumerate(reversed(tags)):
+            key = vlan(tpid, tci | 0x1000, key)
+            # A wildcard, but not nothing at all: that would be no mask of a tagged packet.
+            mask = vlan(0xFFFF, 0xFFFF, mask if i else eth_type(0))
+        mask = u32(Key.RECIRC_ID, 0xFFFFFFFF) + in_port(0xFFFFFFFF) + eth(bytes(6), bytes(6)) + mask
+        return self.flow(u32(Key.RECIRC_ID, 0) + in_port(port) + eth() + key, actions, *attrs, mask=mask, flags=flags)
 
     def flush(self):
         self.request(FLOW, DEL)

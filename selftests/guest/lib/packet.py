@@ -20,10 +20,13 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ether(payload, kind, src=A_MAC, dst=B_MAC, tags=()):
-    """Tags: (tpid, tci), the outer one first."""
-    tags = b"".join(struct.pack(">HH", tpid, tci) for tpid, tci in tags)
-    return dst + src + tags + struct.pack(">H", kind) + payload
+def ether(payload, kind, src=A_MAC, dst=B_MAC):
+    return dst + src + struct.pack(">H", kind) + payload
+
+
+def tagged(frame, *tags):
+    """The frame with these tags, (tpid, tci), the outer one first."""
+    return frame[:12] + b"".join(struct.pack(">HH", *tag) for tag in tags) + frame[12:]
 
 
 def ipv4(payload, proto, src=A4, dst=B4, tos=0, ttl=64, frag=0):
@@ -101,8 +104,9 @@ def icmp4(**fields):
 
 
 def _whole4(payload, proto, fields):
-    link = {name: fields.pop(name) for name in ("src", "dst", "tags") if name in fields}
-    return pad(ether(ipv4(payload, proto, **fields), 0x0800, **link))
+    link = {name: fields.pop(name) for name in ("src", "dst") if name in fields}
+    tags = fields.pop("tags", ())
+    return tagged(pad(ether(ipv4(payload, proto, **fields), 0x0800, **link)), *tags)
 
 
 def udp6(**fields):
