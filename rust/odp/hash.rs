@@ -6,8 +6,8 @@
 //! to 128 bits, and the products are added up (the NH hash of UMAC). The products do not depend on
 //! each other, so that a processor computes several at once. Two different inputs of the same length
 //! collide with a probability of 2^-64 over the choice of the keys, whoever chooses the inputs: a
-//! sender who does not know the keys cannot aim at a bucket. Two more multiplications spread the sum
-//! over all bits of the result.
+//! sender who does not know the keys cannot aim at a bucket. One more multiplication spreads the sum over
+//! all bits of the result.
 
 /// The most words that can be hashed.
 pub const MAX_WORDS: usize = 80;
@@ -97,6 +97,6 @@ impl Hasher<'_> {
         let [end0, end1] = self.end;
         let low = self.sum as u64;
         let high = (self.sum >> 64) as u64;
-        fold(fold(low ^ end0, high ^ end1) ^ end1, 0xd6e8_feb8_6659_fd93)
+        fold(low ^ end0, high ^ end1)
     }
 }

@@ -2,73 +2,105 @@
 
 //! Masks without the words that match nothing.
 //!
-//! Most masks have bits in six to ten of the 70 words of a [`Key`]. A [`Compact`] lists those words,
-//! a flow stores the words of its key that its mask lists and no others, and a [`Mask`] is what
-//! lookups use: a compact mask in memory that lookups share with a writer.
+//! Most masks have bits in six of the 70 words of a [`Key`], and nearly always the same ones: those
+//! are the [`DENSE`] words. A [`Compact`] mask has these, and a list of the other words with bits. A
+//! flow stores as many words of its key and no others. A [`Mask`] is what lookups use: a compact mask
+//! in memory that they share with a writer. It is a record of cells, which for most masks is one
+//! cache line:
 //!
-//! A `Mask` is a record of cells: the number of words `n`; then their places in a `Key`, eight to a
-//! cell; then the words of the mask. `n` is made even by a word that matches nothing, as the hash
-//! takes words in pairs.
+//! ```text
+//!   cell 0 to 5  the dense words
+//!   cell 6       the number of other words
+//!   then         their places in a key, eight to a cell
+//!   then         the words; one that matches nothing makes them even, as the hash takes them in pairs
+//! ```
 
 use super::{
-    cell::Cell64,
-    hash::Secret,
+    cell::{
+        Cell64,
+        LINE, //
+    },
+    hash::{
+        Hasher,
+        Secret, //
+    },
     key::{
         Key,
         WORDS, //
     }, //
 };
 
-const _: () = assert!(WORDS % 2 == 0 && WORDS < 256);
-const _: () = assert!(WORDS + WORDS.div_ceil(8) <= super::hash::MAX_WORDS);
+/// The number of words that every mask has.
+pub const DENSE: usize = 6;
 
-/// A mask as a list of the words that have bits, in the order of a [`Key`].
+/// The places of these words in a key.
+const DENSE_PLACES: [u8; DENSE] = [0, 1, 2, 3, 5, 6];
+
+/// The most other words that a mask has.
+const SPARSE: usize = WORDS - DENSE;
+
+/// The cells of a record before the places.
+const HEAD: usize = DENSE + 1;
+
+const _: () = assert!(WORDS % 2 == 0 && DENSE % 2 == 0 && WORDS < 256 && HEAD < LINE);
+const _: () = assert!(WORDS + SPARSE.div_ceil(8) <= super::hash::MAX_WORDS);
+
+/// The dense words of a key.
+#[inline(always)]
+const fn dense(key: &Key) -> [u64; DENSE] {
+    let words = key.words();
+    [words[0], words[1], words[2], words[3], words[5], words[6]]
+}
+
+/// A mask as the words that have bits, in the order of a [`Key`] but for the dense ones, which are
+/// first.
 #[derive(Clone)]
 pub struct Compact {
+    dense: [u64; DENSE],
+    /// The number of other words.
     len: usize,
-    places: [u8; WORDS],
-    words: [u64; WORDS],
+    places: [u8; SPARSE],
+    words: [u64; SPARSE],
 }
 
 impl Compact {
     /// Lists the words of `mask`.
     pub fn new(mask: &Key) -> Self {
-        Self::from_words((0u8..).zip(mask.words().iter().copied()))
-    }
-
-    /// Lists the words at the given places, which must ascend.
-    pub fn from_words(words: impl Iterator<Item = (u8, u64)>) -> Self {
         let mut new = Self {
+            dense: dense(mask),
             len: 0,
-            places: [0; WORDS],
-            words: [0; WORDS],
+            places: [0; SPARSE],
+            words: [0; SPARSE],
         };
+        let words = (0u8..).zip(mask.words());
+        let sparse = words.filter(|(place, &word)| word != 0 && !DENSE_PLACES.contains(place));
         let free = new.places.iter_mut().zip(&mut new.words);
-        for ((free_place, free), (place, word)) in free.zip(words.filter(|word| word.1 != 0)) {
-            (*free_place, *free) = (place, word);
+        for ((free_place, free_word), (place, &word)) in free.zip(sparse) {
+            (*free_place, *free_word) = (place, word);
             new.len = new.len.wrapping_add(1);
         }
         new
     }
 
-    /// The number of words.
+    /// The number of words that a flow with this mask stores.
     pub fn count(&self) -> usize {
-        self.len
+        self.len.wrapping_add(DENSE)
     }
 
     /// The words: their places in a key, and their bits.
     pub fn words(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
-        let words = self.places.iter().zip(&self.words).take(self.len);
-        words.map(|(&place, &word)| (place, word))
+        let dense = DENSE_PLACES.iter().zip(&self.dense);
+        let sparse = self.places.iter().zip(&self.words).take(self.len);
+        Iterator::chain(dense, sparse).map(|(&place, &word)| (place, word))
     }
 
     /// The words that a flow with this mask stores of `key`.
     pub fn compress<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = u64> + 'a {
         self.words()
-            .map(|(place, mask)| key.words().get(usize::from(place)).map_or(0, |w| w & mask))
+            .map(|(place, mask)| word(key, place.into()) & mask)
     }
 
-    /// The places, eight to a word.
+    /// The places of the words that are not dense, eight to a word.
     fn packed_places(&self) -> impl Iterator<Item = u64> + '_ {
         let places = self.places.get(..self.len).unwrap_or_default();
         places.chunks(8).map(|eight| {
@@ -80,36 +112,33 @@ impl Compact {
     /// The hash that finds an equal mask.
     pub fn hash(&self, secret: &Secret) -> u64 {
         let mut hasher = secret.hasher(self.len as u64);
-        let mut words = self
-            .words()
-            .map(|(_, word)| word)
-            .chain(self.packed_places());
+        let words = self.words().map(|(_, word)| word);
+        let mut words = Iterator::chain(words, self.packed_places());
         while let Some(first) = words.next() {
             hasher.pair(first, words.next().unwrap_or(0));
         }
         hasher.finish()
     }
 
-    /// The cells of a record with `len` words.
-    pub const fn record_len(len: usize) -> usize {
-        let len = len.next_multiple_of(2);
-        // At most 80.
-        1usize.wrapping_add(len.div_ceil(8)).wrapping_add(len)
+    /// The cells of a record for a mask with `count` words.
+    pub const fn record_len(count: usize) -> usize {
+        let sparse = count.saturating_sub(DENSE).next_multiple_of(2);
+        // At most 79.
+        HEAD.wrapping_add(sparse.div_ceil(8)).wrapping_add(sparse)
     }
 
     /// Writes the record of this mask to the start of `cells`, if there is room.
     pub fn write(&self, cells: &[Cell64]) -> Option<()> {
-        let record = cells.get(..Self::record_len(self.len))?;
-        let (head, body) = record.split_first()?;
-        let (place_cells, word_cells) = body.split_at_checked(self.len.div_ceil(8))?;
-        for (cell, eight) in place_cells.iter().zip(self.packed_places()) {
-            cell.store(eight);
-        }
-        let words = self.words().map(|(_, word)| word).chain([0]);
-        for (cell, word) in word_cells.iter().zip(words) {
+        let record = cells.get(..Self::record_len(self.count()))?;
+        let dense = self.dense.iter().copied();
+        let len = [self.len as u64].into_iter();
+        let words = self.words.iter().take(self.len.next_multiple_of(2));
+        let all = Iterator::chain(dense, len);
+        let all = Iterator::chain(all, self.packed_places());
+        let all = Iterator::chain(all, words.copied());
+        for (cell, word) in record.iter().zip(all) {
             cell.store(word);
         }
-        head.store(self.len as u64);
         Some(())
     }
 }
@@ -117,34 +146,61 @@ impl Compact {
 /// The mask in a record, which nobody changes while there are readers.
 #[derive(Clone, Copy)]
 pub struct Mask<'a> {
+    dense: &'a [Cell64; DENSE],
+    /// The number of other words.
     len: usize,
-    places: &'a [Cell64],
-    words: &'a [Cell64],
+    /// The cells behind their number.
+    rest: &'a [Cell64],
 }
 
 impl<'a> Mask<'a> {
-    /// The mask whose record begins at `start` of `cells`; `None` if it does not end there as well.
+    /// The mask whose record begins at `start` of `cells`; `None` if there is no room for one.
     #[inline(always)]
     pub fn at(cells: &'a [Cell64], start: usize) -> Option<Self> {
-        let (head, rest) = cells.get(start..)?.split_first()?;
-        let len = (head.load() & 0xff) as usize;
-        let even = len.wrapping_add(len & 1);
-        let (places, rest) = rest.split_at_checked(even.wrapping_add(7) >> 3)?;
-        let words = rest.get(..even)?;
-        Some(Self { len, places, words })
+        let (head, rest) = cells.get(start..)?.split_first_chunk::<HEAD>()?;
+        Some(Self {
+            dense: head.first_chunk()?,
+            len: (head[DENSE].load() & 0xff) as usize,
+            rest,
+        })
     }
 
     /// The number of words that a flow with this mask stores.
     #[inline(always)]
     pub fn count(&self) -> usize {
-        self.len
+        self.len.wrapping_add(DENSE)
+    }
+
+    /// The places of the words that are not dense, and the words.
+    fn sparse(&self) -> (&'a [Cell64], &'a [Cell64]) {
+        let words = self.len.next_multiple_of(2);
+        let (places, rest) = self
+            .rest
+            .split_at_checked(words.div_ceil(8))
+            .unwrap_or_default();
+        (places, rest.get(..words).unwrap_or_default())
     }
 
     /// The hash of what this mask leaves of `key`.
     #[inline(always)]
     pub fn hash(&self, secret: &Secret, tweak: u64, key: &Key) -> u64 {
         let mut hasher = secret.hasher(tweak);
-        for (places, words) in self.places.iter().zip(self.words.chunks(8)) {
+        let [word0, word1, word2, word3, word5, word6] = dense(key);
+        let [mask0, mask1, mask2, mask3, mask5, mask6] = self.dense;
+        hasher.pair(mask0.load() & word0, mask1.load() & word1);
+        hasher.pair(mask2.load() & word2, mask3.load() & word3);
+        hasher.pair(mask5.load() & word5, mask6.load() & word6);
+        if self.len != 0 {
+            return self.hash_sparse(hasher, key);
+        }
+        hasher.finish()
+    }
+
+    /// The rest of [`Self::hash`] for a mask with other words.
+    #[inline(never)]
+    fn hash_sparse(&self, mut hasher: Hasher<'_>, key: &Key) -> u64 {
+        let (places, words) = self.sparse();
+        for (places, words) in places.iter().zip(words.chunks(8)) {
             let mut places = places.load();
             for pair in words.chunks_exact(2) {
                 if let [first, second] = pair {
@@ -160,22 +216,33 @@ impl<'a> Mask<'a> {
 
     /// The hash that [`Self::hash`] gives for every key whose compressed words are `flow`.
     pub fn hash_flow(&self, secret: &Secret, tweak: u64, flow: &[u64]) -> u64 {
-        secret.hash(tweak, flow.get(..self.len).unwrap_or_default())
+        secret.hash(tweak, flow.get(..self.count()).unwrap_or_default())
     }
 
     /// Whether the first words of `flow` are what this mask leaves of `key`.
     #[inline(always)]
     pub fn matches(&self, key: &Key, flow: &[u64]) -> bool {
-        let Some(flow) = flow.get(..self.len) else {
+        let Some(dense_flow) = flow.first_chunk::<DENSE>() else {
             return false;
         };
+        let words = dense(key);
         let mut difference = 0;
-        for ((places, words), flow) in self
-            .places
-            .iter()
-            .zip(self.words.chunks(8))
-            .zip(flow.chunks(8))
-        {
+        for n in 0..DENSE {
+            difference |= (self.dense[n].load() & words[n]) ^ dense_flow[n];
+        }
+        difference == 0 && (self.len == 0 || self.matches_sparse(key, flow))
+    }
+
+    /// The rest of [`Self::matches`] for a mask with other words.
+    #[inline(never)]
+    fn matches_sparse(&self, key: &Key, flow: &[u64]) -> bool {
+        let Some(flow) = flow.get(DENSE..self.count()) else {
+            return false;
+        };
+        let (places, words) = self.sparse();
+        let mut difference = 0;
+        let eights = words.chunks(8).zip(flow.chunks(8));
+        for (places, (words, flow)) in places.iter().zip(eights) {
             let mut places = places.load();
             for (mask, flow) in words.iter().zip(flow) {
                 difference |= (mask.load() & word(key, places)) ^ flow;
@@ -187,26 +254,18 @@ impl<'a> Mask<'a> {
 
     /// The words: their places in a key, and their bits.
     pub fn words(self) -> impl Iterator<Item = (u8, u64)> + 'a {
-        let places = self
-            .places
-            .iter()
-            .flat_map(|cell| cell.load().to_le_bytes());
-        places
-            .zip(self.words.iter().map(Cell64::load))
-            .take(self.len)
+        let dense = DENSE_PLACES.into_iter().zip(self.dense.iter());
+        let (places, words) = self.sparse();
+        let places = places.iter().flat_map(|cell| cell.load().to_le_bytes());
+        let sparse = places.zip(words).take(self.len);
+        Iterator::chain(dense, sparse).map(|(place, cell)| (place, cell.load()))
     }
 
     /// The first two words of the mask, and those of the key of which the first words of `flow` are
     /// the compressed form.
-    pub fn leading(&self, flow: &[u64]) -> ([u64; 2], [u64; 2]) {
-        let (mut mask, mut key) = ([0; 2], [0; 2]);
-        for ((place, bits), &word) in self.words().zip(flow).take(2) {
-            let place = usize::from(place);
-            if let (Some(bits_), Some(word_)) = (mask.get_mut(place), key.get_mut(place)) {
-                (*bits_, *word_) = (bits, word);
-            }
-        }
-        (mask, key)
+    pub fn leading(&self, flow: &[u64]) -> Option<([u64; 2], [u64; 2])> {
+        let mask = [self.dense[0].load(), self.dense[1].load()];
+        Some((mask, *flow.first_chunk()?))
     }
 
     /// Whether this is the mask `other`.

@@ -155,7 +155,7 @@ impl Writer {
         let flow = store.flow(number)?;
 
         let mask = Mask::at(store.pool(Pool::Masks)?, arena::start(id))?;
-        self.join_group(store, id, mask.leading(flow.words()))?;
+        self.join_group(store, id, mask.leading(flow.words())?)?;
 
         let table = store.table(Table::Flows)?;
         let hash = mask.hash_flow(table.secret(), id.into(), flow.words());
@@ -184,7 +184,7 @@ impl Writer {
         let hash = mask.hash_flow(table.secret(), id.into(), flow.words());
         table.remove(self.fill_mut(Table::Flows), hash, number)?;
 
-        self.leave_group(store, id, mask.leading(flow.words()))?;
+        self.leave_group(store, id, mask.leading(flow.words())?)?;
         self.give_mask(store, id, mask)
     }
 
@@ -223,7 +223,7 @@ impl Writer {
         }
 
         let table = store.table(Table::Masks)?;
-        let hash = Compact::from_words(mask.words()).hash(table.secret());
+        let hash = Compact::new(&mask.expand()).hash(table.secret());
         table.remove(self.fill_mut(Table::Masks), hash, id)?;
         self.arena_mut(Pool::Masks).release(pool, id, class);
         self.masks_gone = self.masks_gone.saturating_add(1);
@@ -409,6 +409,6 @@ fn hash_of<'a, S: Store<'a>>(store: S, table: Table, number: u32, secret: &Secre
             let pool = store.pool(Pool::Groups)?;
             GroupRecord::at(pool, number)?.key().hash(secret)
         }
-        Table::Masks => Compact::from_words(mask_at(number)?.words()).hash(secret),
+        Table::Masks => Compact::new(&mask_at(number)?.expand()).hash(secret),
     })
 }

@@ -63,7 +63,9 @@ pub struct HostFlow {
     mask: OnceLock<u32>,
     kind: Kind,
     key_words: usize,
-    words: Vec<u64>,
+    len: usize,
+    /// Here, and not elsewhere, as in the kernel: for the benchmark.
+    words: [u64; 32],
     /// What the test knows the flow by.
     pub id: u64,
 }
@@ -74,11 +76,11 @@ impl Flow for HostFlow {
     }
 
     fn words(&self) -> &[u64] {
-        &self.words
+        &self.words[..self.len]
     }
 
     fn identity(&self) -> IdentityRef<'_> {
-        IdentityRef::new(self.kind, &self.words[self.key_words..])
+        IdentityRef::new(self.kind, &self.words()[self.key_words..])
     }
 }
 
@@ -173,12 +175,20 @@ impl Host {
         let number = state.free.pop().unwrap();
 
         let mask = Compact::new(mask);
-        let mut words: Vec<u64> = mask.compress(key).collect();
-        words.extend(identity.as_ref().words());
+        let all = mask
+            .compress(key)
+            .chain(identity.as_ref().words().iter().copied());
+        let mut words = [0; 32];
+        let mut len = 0;
+        for word in all {
+            words[len] = word;
+            len += 1;
+        }
         let flow: &'static HostFlow = Box::leak(Box::new(HostFlow {
             mask: OnceLock::new(),
             kind: identity.as_ref().kind(),
             key_words: mask.count(),
+            len,
             words,
             id,
         }));
