@@ -31,7 +31,6 @@ pub(crate) use self::{
 use crate::{
     odp::{
         classifier::{
-            cache::Cache,
             identity::IdentityRef,
             lookup,
             numbers::{

@@ -3,7 +3,7 @@
 //! What each CPU has of its own in a flow table: its signature cache, and its flow statistics.
 //!
 //! Both begin with nothing. A CPU allocates the memory for the flows that its packets match, and its
-//! first cache, itself; a cache that turns out too small is replaced by a [`Work`].
+//! first cache, itself; a cache that turns out too small is replaced by [`Cpus::run`], a work item.
 
 use super::{
     memory::{
@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     odp::classifier::{
-        cache::Cache,
+        cache::{
+            Cache,
+            MIN_ENTRIES, //
+        },
         stats::Counters, //
     },
     sync::{
@@ -26,10 +29,7 @@ use crate::{
             RcuPtr,
             Read, //
         },
-        work::{
-            Work,
-            WorkItem, //
-        }, //
+        work::WorkItem, //
     },
 };
 use kernel::{
@@ -168,14 +168,13 @@ impl Cpus {
     /// The first cache of this CPU, unless it is to have none.
     #[cold]
     pub(super) fn first_cache<'a>(&'a self, bh: Bh<'a>) -> Option<Cache<'a>> {
-        let size = self
-            .cache_size()
-            .max(u32::from(self.cache_size() != 0) * 256);
+        let entries = match self.cache_size() {
+            0 => return None,
+            size => MIN_ENTRIES.max(size as usize),
+        };
+        let new = cells((), entries, |_| 0, GFP_ATOMIC | __GFP_NOWARN);
         let cpu = self.get(bh);
-        if size != 0 {
-            let new = cells((), size as usize, |_| 0, GFP_ATOMIC | __GFP_NOWARN);
-            self.replace(cpu, Some(new.ok()?));
-        }
+        self.replace(cpu, Some(new.ok()?));
         cpu.cache(bh)
     }
 
@@ -213,6 +212,3 @@ impl WorkItem for Cpus {
         }
     }
 }
-
-/// What belongs to each CPU, and the work that gives them larger caches.
-pub(super) type CpusWork = Work<Cpus>;

@@ -4,27 +4,20 @@
 
 use super::{
     flow::{
-        Flow,
         FlowRef,
         NewFlow, //
     },
-    memory::{
-        self,
-        View, //
-    },
-    FlowTable,
+    memory,
+    FlowTable, //
 };
 use crate::{
     actions::Actions,
     odp::{
         classifier::{
-            self,
             identity::IdentityRef,
             index::MIN_BUCKETS,
-            lookup,
             numbers::{
                 Numbers,
-                BLOCK,
                 BLOCK_WORDS, //
             },
             stats::Generation,
@@ -32,12 +25,10 @@ use crate::{
                 self,
                 Need, //
             },
-            Pool,
             Store,
             Table, //
         },
-        mask::Compact,
-        Key, //
+        mask::Compact, //
     },
     sync::{
         grace::GracePeriod,
@@ -95,10 +86,6 @@ impl<'t> Writer<'t> {
             table,
             state: table.state.lock(),
         }
-    }
-
-    fn view<'a>(&'a self, rcu: Read<'a>) -> View<'a> {
-        self.table.memory.view(rcu)
     }
 
     /// Inserts a flow, and returns its number.
