@@ -168,12 +168,45 @@ fn format_geneve(out: &mut String, options: &[u8], mask: Option<&[u8]>, verbose:
     out.push_str("),");
 }
 
-/// The fields of ERSPAN's metadata of a version. Direction and hardware id share a word of which
-/// they are bits 3 and 4 to 9.
-fn erspan_parts(version: u32) -> &'static [(&'static str, u32, u32)] {
+/// A part of ERSPAN's metadata.
+struct ErspanPart {
+    name: &'static str,
+    shift: u32,
+    /// The largest value.
+    max: u32,
+    /// The mask that leaves nothing open.
+    full: u32,
+    format: Format,
+}
+
+const fn erspan_part(
+    name: &'static str,
+    shift: u32,
+    max: u32,
+    full: u32,
+    format: Format,
+) -> ErspanPart {
+    ErspanPart {
+        name,
+        shift,
+        max,
+        full,
+        format,
+    }
+}
+
+/// The parts of ERSPAN's metadata of version 1: an index.
+const ERSPAN_1: &[ErspanPart] = &[erspan_part("idx", 0, 0xf_ffff, u32::MAX, Format::Hex)];
+/// The parts of version 2: direction and hardware id share a word.
+const ERSPAN_2: &[ErspanPart] = &[
+    erspan_part("dir", 3, 1, 1, Format::Decimal),
+    erspan_part("hwid", 4, 0x3f, 0x3f, Format::Hex),
+];
+
+fn erspan_parts(version: u32) -> &'static [ErspanPart] {
     match version {
-        1 => &[("idx", 0, 0xf_ffff)],
-        2 => &[("dir", 3, 1), ("hwid", 4, 0x3f)],
+        1 => ERSPAN_1,
+        2 => ERSPAN_2,
         _ => &[],
     }
 }
@@ -194,12 +227,17 @@ fn format_erspan(out: &mut String, metadata: &[u8], mask: Option<&[u8]>, verbose
     let _ = write!(out, "ver={version}");
     let word = erspan_word(version, metadata);
     let mask = mask.map(|mask| erspan_word(version, mask));
-    for (name, shift, all) in erspan_parts(version) {
-        let bits = mask.map_or(*all, |mask| mask >> shift & all);
+    for part in erspan_parts(version) {
+        let bits = mask.map_or(part.full, |mask| mask >> part.shift & part.full);
         if verbose || bits != 0 {
-            let _ = write!(out, ",{name}={:#x}", word >> shift & all);
-            if bits != *all {
-                let _ = write!(out, "/{bits:#x}");
+            let value = word >> part.shift & part.max;
+            let _ = match part.format {
+                Format::Decimal => write!(out, ",{}={value}", part.name),
+                _ => write!(out, ",{}={}", part.name, field::c_hex(value.into())),
+            };
+            // Open vSwitch writes these masks even if they leave nothing open.
+            if mask.is_some() {
+                let _ = write!(out, "/{}", field::c_hex(bits.into()));
             }
         }
     }
@@ -348,19 +386,19 @@ fn parse_erspan(
     while !scanner.eat(")") {
         let error = scanner.error();
         let name = scanner.take_while(|c| c.is_ascii_lowercase());
-        let part = parts.iter().find(|(known, ..)| *known == name);
-        let &(_, shift, all) = part.ok_or_else(|| error.clone())?;
+        let part = parts.iter().find(|part| part.name == name);
+        let part = part.ok_or_else(|| error.clone())?;
         scanner.expect("=")?;
         let value: u32 = scanner.number()?;
         let mask = match scanner.eat("/") {
             true => scanner.number()?,
-            false => all,
+            false => part.full,
         };
-        if value > all || mask > all {
+        if value > part.max || mask > part.full {
             return Err(error);
         }
-        word |= value << shift;
-        bits |= mask << shift;
+        word |= value << part.shift;
+        bits |= mask << part.shift;
         scanner.skip_separators();
     }
     let put = |writer: &mut Writer<'_>, version: u32, word: u32| -> Result<()> {

@@ -46,8 +46,8 @@ const SAME: &[&str] = &[
     "tunnel(tun_id=0x5,vxlan(gbp(id=10,flags=0x8)),flags(+key)),eth_type(0x0800)",
     "tunnel(geneve({class=0x102,type=0x80,len=4,0xa/0xff}{class=0xffff,type=0x1,len=8,\
      0x1122334455667788}{class=0x1,type=0x2,len=0})),eth_type(0x0800)",
-    "tunnel(erspan(ver=1,idx=0x7)),eth_type(0x0800)",
-    "tunnel(erspan(ver=2,dir=0x1,hwid=0x5)),eth_type(0x0800)",
+    "tunnel(erspan(ver=1,idx=0x7/0xffffffff)),eth_type(0x0800)",
+    "tunnel(erspan(ver=2,dir=1/0x1,hwid=0x5/0x3f)),eth_type(0x0800)",
     "eth_type(0x894f),nsh(flags=0,mdtype=1,np=3,spi=0x123456,si=255,c1=0x1,c4=0x4)",
     "eth_type(0x0800/0xff00),sctp(src=5)",
 ];
