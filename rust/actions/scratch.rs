@@ -19,12 +19,14 @@ use crate::{
 use kernel::prelude::*;
 use zerocopy_derive::FromZeros;
 
-/// How many datapaths a packet can be in at the same time on one CPU, by ports that are each other's
-/// peers (`OVS_RECURSION_LIMIT`).
-const RECEIVE_LIMIT: usize = 5;
+/// The deepest nesting at which a packet can still come in by a port (`OVS_RECURSION_LIMIT`).
+///
+/// Ports that are each other's peers pass packets on without end; each level takes some hundred
+/// bytes of the kernel's stack, and what sends the packet between two levels takes more.
+const RECEIVE_LIMIT: u32 = 5;
 
-/// How many copies of keys the nested actions of packets on one CPU can need at the same time.
-const COPY_LIMIT: usize = 12;
+/// The deepest nesting at which actions can still be executed for a copy of a packet.
+const COPY_LIMIT: usize = 8;
 
 /// The key of a packet that is being processed.
 #[derive(Clone, Copy, FromZeros)]
@@ -38,26 +40,16 @@ pub(crate) struct PacketKey {
     pub(crate) stale: bool,
 }
 
-/// Keys for the packets that a CPU is processing.
-///
-/// They are neither on the stack, since they are large, nor allocated for each packet.
-struct Keys {
-    received: CpuStack<PacketKey, RECEIVE_LIMIT>,
-    copies: CpuStack<PacketKey, COPY_LIMIT>,
-}
-
 /// The memory of all CPUs, shared by all datapaths.
-pub(crate) struct Scratch(PerCpu<Keys>);
+///
+/// Each has a few keys for the packets that it is processing. They are neither on the stack, since
+/// they are large, nor allocated for each packet.
+pub(crate) struct Scratch(PerCpu<CpuStack<PacketKey, COPY_LIMIT>>);
 
 impl Scratch {
     /// Allocates it.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self(PerCpu::new(|cpu| {
-            init!(Keys {
-                received <- CpuStack::new(cpu),
-                copies <- CpuStack::new(cpu),
-            })
-        })?))
+        Ok(Self(PerCpu::new(CpuStack::new)?))
     }
 
     /// A key for a packet that came in, or `None` if this is one datapath too many.
@@ -65,13 +57,17 @@ impl Scratch {
     /// It holds what the last packet left there.
     #[inline]
     pub(crate) fn received<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {
-        self.0.get(bh).received.push(bh)
+        let keys = self.0.get(bh);
+        if keys.depth(bh)? >= RECEIVE_LIMIT {
+            return None;
+        }
+        keys.push(bh)
     }
 
     /// A copy of `key`, or `None` if too many are in use.
     #[inline]
     pub(crate) fn copy<'a>(&'a self, key: &PacketKey, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {
-        let mut slot = self.0.get(bh).copies.push(bh)?;
+        let mut slot = self.0.get(bh).push(bh)?;
         *slot = *key;
         Some(slot)
     }
