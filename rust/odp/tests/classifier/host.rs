@@ -116,6 +116,8 @@ pub struct Host {
     tables: [RwLock<Option<HostIndex>>; TABLES],
     flows: RwLock<&'static [Slot]>,
     state: Mutex<State>,
+    /// Whether readers stop now and then where they follow a number, to let others get ahead.
+    pub slow: bool,
 }
 
 /// What the writer of a [`Host`] owns.
@@ -133,6 +135,9 @@ impl<'a> Store<'a> for &'a Host {
     }
 
     fn pool(self, pool: Pool) -> Option<&'a [Cell64]> {
+        if self.slow {
+            std::thread::yield_now();
+        }
         *self.pools[pool as usize].read().unwrap()
     }
 
@@ -155,6 +160,7 @@ impl Host {
             tables: Default::default(),
             flows: RwLock::new(&[]),
             state: Mutex::default(),
+            slow: false,
         }
     }
 
