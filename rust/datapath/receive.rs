@@ -184,7 +184,7 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
             counters.missed.inc(bh);
             return miss(ctx, skb, packet);
         };
-        flow.count(skb.len().into(), packet.key.tcp_flags.get(), bh);
+        flow.count(wire_len(&skb), packet.key.tcp_flags.get(), bh);
         counters.hit.inc(bh);
 
         let Some(actions) = flow.actions() else {
@@ -197,6 +197,13 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
         }
     }
     skb.drop_reason(Reason::RecursionLimit);
+}
+
+/// The length of a packet with the VLAN tag that is beside it, in bytes.
+#[inline]
+fn wire_len(skb: &SkBuff) -> u64 {
+    let tag = if skb.vlan_tag().is_some() { 4 } else { 0 };
+    u64::from(skb.len()).wrapping_add(tag)
 }
 
 /// Sends a packet that has no flow to user space.

@@ -84,11 +84,22 @@ pub(crate) fn synchronize() {
 /// This is the last field of the module's type. Fields drop in the order of their declaration after
 /// the destructor of the struct itself, so that only the last one comes after every other one has
 /// queued its callbacks, which are in the text of the module.
+///
+/// What a callback frees may own an [`RcuBox`] itself, whose callback is queued only then: a flow
+/// owns its actions, a directory its pages. `rcu_barrier()` waits for what is queued when it is
+/// called, so it takes one call for each level of ownership.
 pub(crate) struct Barrier;
+
+impl Barrier {
+    /// At least as many levels as there are of boxes that own boxes.
+    const LEVELS: usize = 4;
+}
 
 impl Drop for Barrier {
     fn drop(&mut self) {
-        // SAFETY: Only requires a context that may sleep, and a module is unloaded in one.
-        unsafe { bindings::rcu_barrier() };
+        for _ in 0..Self::LEVELS {
+            // SAFETY: Only requires a context that may sleep, and a module is unloaded in one.
+            unsafe { bindings::rcu_barrier() };
+        }
     }
 }
