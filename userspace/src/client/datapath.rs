@@ -3,20 +3,28 @@
 //! Requests and replies of the family `ovs_datapath`.
 
 use super::Client;
-use super::error::Error;
-use super::error::Result;
-use super::error::string;
+use super::error::{
+    Error,
+    Result,
+    string, //
+};
 use super::family::Families;
-use super::message::Reply;
-use super::message::Request;
+use super::message::{
+    Reply,
+    Request, //
+};
 use netlink_packet_generic::GenlHeader;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
-use odp::uapi::DpStats;
-use odp::uapi::MegaflowStats;
-use odp::uapi::dp_attr;
-use odp::uapi::dp_cmd;
+use odp::nlattr::{
+    NoRoom,
+    Writer, //
+};
 use odp::uapi::family::DATAPATH_VERSION;
+use odp::uapi::{
+    DpStats,
+    MegaflowStats,
+    dp_attr,
+    dp_cmd, //
+};
 
 /// A datapath, as the kernel tells of it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,10 +2,14 @@
 
 //! What can go wrong between a client and the kernel.
 
-use odp::nlattr::Attrs;
-use odp::nlattr::NoRoom;
-use std::fmt;
-use std::io;
+use odp::nlattr::{
+    Attrs,
+    NoRoom, //
+};
+use std::{
+    fmt,
+    io, //
+};
 
 /// The result of talking to the kernel.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -2,21 +2,31 @@
 
 //! The numbers the kernel gave to the datapath's generic netlink families.
 
-use super::error::Error;
-use super::error::Result;
+use super::error::{
+    Error,
+    Result, //
+};
 use super::message::Request;
 use super::socket::Socket;
-use netlink_packet_core::NLM_F_REQUEST;
-use netlink_packet_core::NetlinkHeader;
-use netlink_packet_core::NetlinkMessage;
-use netlink_packet_core::NetlinkPayload;
-use netlink_packet_core::ParseableParametrized;
-use netlink_packet_generic::GenlHeader;
-use netlink_packet_generic::GenlMessage;
-use netlink_packet_generic::ctrl::GenlCtrl;
-use netlink_packet_generic::ctrl::GenlCtrlCmd;
-use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
-use netlink_packet_generic::ctrl::nlas::McastGrpAttrs;
+use netlink_packet_core::{
+    NLM_F_REQUEST,
+    NetlinkHeader,
+    NetlinkMessage,
+    NetlinkPayload,
+    ParseableParametrized, //
+};
+use netlink_packet_generic::ctrl::nlas::{
+    GenlCtrlAttrs,
+    McastGrpAttrs, //
+};
+use netlink_packet_generic::ctrl::{
+    GenlCtrl,
+    GenlCtrlCmd, //
+};
+use netlink_packet_generic::{
+    GenlHeader,
+    GenlMessage, //
+};
 use odp::uapi::family;
 use rustix::io::Errno;
 use std::ffi::CStr;

@@ -3,20 +3,30 @@
 //! Requests and replies of the family `ovs_flow`.
 
 use super::Client;
-use super::error::Error;
-use super::error::Result;
+use super::error::{
+    Error,
+    Result, //
+};
 use super::family::Families;
-use super::message::Reply;
-use super::message::Request;
-use netlink_packet_core::NLM_F_CREATE;
-use netlink_packet_core::NLM_F_ECHO;
+use super::message::{
+    Reply,
+    Request, //
+};
+use netlink_packet_core::{
+    NLM_F_CREATE,
+    NLM_F_ECHO, //
+};
 use netlink_packet_generic::GenlHeader;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
-use odp::uapi::FlowStats;
+use odp::nlattr::{
+    NoRoom,
+    Writer, //
+};
 use odp::uapi::family::FLOW_VERSION;
-use odp::uapi::flow_attr;
-use odp::uapi::flow_cmd;
+use odp::uapi::{
+    FlowStats,
+    flow_attr,
+    flow_cmd, //
+};
 use std::fmt;
 
 /// The id that user space gives to a flow: 128 bits.

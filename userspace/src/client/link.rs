@@ -2,15 +2,19 @@
 
 //! What is needed of network devices: to find one, to bring it up, to read its counters.
 
-use super::error::Error;
-use super::error::Result;
+use super::error::{
+    Error,
+    Result, //
+};
 use super::message::Request;
 use super::socket::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use odp::nlattr::Attrs;
 use rustix::net::netdevice;
-use zerocopy::Immutable;
-use zerocopy::IntoBytes;
+use zerocopy::{
+    Immutable,
+    IntoBytes, //
+};
 
 /// `RTM_NEWLINK`.
 const RTM_NEWLINK: u16 = 16;

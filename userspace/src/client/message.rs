@@ -3,19 +3,27 @@
 //! Requests and replies as bytes: netlink header, generic netlink header, `struct ovs_header`,
 //! attributes. No input or output happens here.
 
-use super::error::Error;
-use super::error::Result;
-use netlink_packet_core::Emitable;
-use netlink_packet_core::NLM_F_REQUEST;
-use netlink_packet_core::NetlinkBuffer;
-use netlink_packet_core::NetlinkHeader;
+use super::error::{
+    Error,
+    Result, //
+};
+use netlink_packet_core::{
+    Emitable,
+    NLM_F_REQUEST,
+    NetlinkBuffer,
+    NetlinkHeader, //
+};
 use netlink_packet_generic::GenlHeader;
-use odp::nlattr::Attrs;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
+use odp::nlattr::{
+    Attrs,
+    NoRoom,
+    Writer, //
+};
 use odp::uapi::OvsHeader;
-use zerocopy::FromBytes;
-use zerocopy::IntoBytes;
+use zerocopy::{
+    FromBytes,
+    IntoBytes, //
+};
 
 /// The bytes of a netlink header.
 pub(crate) const NLMSG_HDRLEN: usize = 16;

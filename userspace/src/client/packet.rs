@@ -3,15 +3,21 @@
 //! Messages of the family `ovs_packet`: upcalls from the kernel, packets to it.
 
 use super::Client;
-use super::error::Error;
-use super::error::Result;
+use super::error::{
+    Error,
+    Result, //
+};
 use super::family::Families;
-use super::message::Reply;
-use super::message::Request;
+use super::message::{
+    Reply,
+    Request, //
+};
 use netlink_packet_generic::GenlHeader;
 use odp::uapi::family::PACKET_VERSION;
-use odp::uapi::packet_attr;
-use odp::uapi::packet_cmd;
+use odp::uapi::{
+    packet_attr,
+    packet_cmd, //
+};
 
 /// Why a packet came up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

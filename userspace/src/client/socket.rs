@@ -5,28 +5,38 @@
 //! Sequence numbers pair answers with requests; what does not belong to the request at hand is
 //! passed over. Errors come with the kernel's extended acknowledgement.
 
-use super::error::Error;
-use super::error::KernelError;
-use super::error::Result;
-use super::message::NLMSG_HDRLEN;
-use super::message::Reply;
-use super::message::Request;
-use netlink_packet_core::NLM_F_ACK;
-use netlink_packet_core::NLM_F_CAPPED;
-use netlink_packet_core::NLM_F_DUMP;
-use netlink_packet_core::NLM_F_DUMP_INTR;
-use netlink_packet_core::NLMSG_DONE;
-use netlink_packet_core::NLMSG_ERROR;
-use netlink_packet_core::NLMSG_NOOP;
-use netlink_packet_core::NLMSG_OVERRUN;
-use netlink_packet_core::NetlinkBuffer;
+use super::error::{
+    Error,
+    KernelError,
+    Result, //
+};
+use super::message::{
+    NLMSG_HDRLEN,
+    Reply,
+    Request, //
+};
+use netlink_packet_core::{
+    NLM_F_ACK,
+    NLM_F_CAPPED,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    NLMSG_NOOP,
+    NLMSG_OVERRUN,
+    NetlinkBuffer, //
+};
 use netlink_sys::SocketAddr;
 use netlink_sys::protocols::NETLINK_GENERIC;
-use rustix::net::RecvFlags;
-use rustix::net::sockopt;
+use rustix::net::{
+    RecvFlags,
+    sockopt, //
+};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{
+    AsFd,
+    BorrowedFd, //
+};
 
 /// The room for one read: an upcall with a packet of 64 KiB, its key and actions.
 pub const RECV_ROOM: usize = 192 * 1024;
@@ -454,5 +464,86 @@ impl<'a> Iterator for Parts<'a> {
             payload: &all[NLMSG_HDRLEN..len],
             advance,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(message: &[u8]) -> Result<(), KernelError> {
+        match Parts::new(message).next().unwrap().unwrap().kind() {
+            Kind::Ack(outcome) => outcome,
+            _ => panic!("not an acknowledgement"),
+        }
+    }
+
+    /// What the C module of Linux 7.2 says to a masks cache that is too large.
+    #[test]
+    fn the_kernels_words_are_kept() {
+        let mut message = vec![
+            0x6c, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x03, 0x0a, 0xa1, 0xbe, 0x75, 0xad, 0x00,
+            0x00, 0x00, 0xde, 0xff, 0xff, 0xff, 0x28, 0x00, 0x00, 0x00, 0x25, 0x00, 0x0d, 0x00,
+            0x0a, 0xa1, 0xbe, 0x75, 0x00, 0x00, 0x00, 0x00, 0x19, 0x00, 0x01, 0x00,
+        ];
+        message.extend_from_slice(b"integer out of range\0\0\0\0");
+        message.extend_from_slice(&[0x08, 0x00, 0x02, 0x00, 0x20, 0x00, 0x00, 0x00]);
+        message.extend_from_slice(&[
+            0x24, 0x00, 0x04, 0x80, 0x0c, 0x00, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+            0x00, 0x00, 0x0c, 0x00, 0x05, 0x00, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+            0x08, 0x00, 0x01, 0x00, 0x04, 0x00, 0x00, 0x00,
+        ]);
+        let error = outcome(&message).unwrap_err();
+        assert_eq!(error.errno, 34);
+        assert_eq!(error.offset, Some(32));
+        assert_eq!(error.missing, None);
+        assert_eq!(
+            error.to_string(),
+            "Numerical result out of range: integer out of range"
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_is_no_error() {
+        let message = [
+            0x24, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x01, 0x27, 0xba, 0xe0, 0x7c, 0xa5, 0x00,
+            0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xd4, 0x00, 0x00, 0x00, 0x27, 0x00, 0x05, 0x04,
+            0x27, 0xba, 0xe0, 0x7c, 0x00, 0x00, 0x00, 0x00,
+        ];
+        assert_eq!(outcome(&message), Ok(()));
+    }
+
+    #[test]
+    fn requests_are_answered_in_their_order() {
+        let mut socket = Socket::open().unwrap();
+        // The controller (family 16) knows no command 200.
+        let unknown = || Request::raw(16, 0, &[200, 1, 0, 0], |_| Ok(())).unwrap();
+        let count = 3 * MAX_BATCH + 1;
+        let outcomes = socket.batch((0..count).map(|_| unknown()), |_, _| ());
+        let outcomes = outcomes.unwrap();
+        assert_eq!(outcomes.len(), count);
+        assert!(
+            outcomes
+                .iter()
+                .all(|o| o.as_ref().is_err_and(|e| e.errno == 95))
+        );
+    }
+
+    #[test]
+    fn a_dump_may_be_given_up() {
+        let mut socket = Socket::open().unwrap();
+        // The families themselves: CTRL_CMD_GETFAMILY.
+        let families = || Request::raw(16, 0, &[3, 1, 0, 0], |_| Ok(())).unwrap();
+        for _ in 0..3 {
+            let mut dump = socket.dump(families()).unwrap();
+            assert!(dump.next().unwrap().is_some());
+        }
+        let mut dump = socket.dump(families()).unwrap();
+        let mut count = 0;
+        while dump.next().unwrap().is_some() {
+            count += 1;
+        }
+        assert!(count > 1);
+        assert!(!dump.interrupted());
     }
 }

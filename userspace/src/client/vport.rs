@@ -3,27 +3,37 @@
 //! Requests and replies of the family `ovs_vport`.
 
 use super::Client;
-use super::datapath::put_string;
-use super::datapath::put_u32_array;
-use super::datapath::u32_array;
-use super::error::Error;
-use super::error::Result;
-use super::error::string;
+use super::datapath::{
+    put_string,
+    put_u32_array,
+    u32_array, //
+};
+use super::error::{
+    Error,
+    Result,
+    string, //
+};
 use super::family::Families;
-use super::message::Reply;
-use super::message::Request;
+use super::message::{
+    Reply,
+    Request, //
+};
 use netlink_packet_core::NLM_F_ECHO;
 use netlink_packet_generic::GenlHeader;
-use odp::nlattr::Attrs;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
-use odp::uapi::VportStats;
+use odp::nlattr::{
+    Attrs,
+    NoRoom,
+    Writer, //
+};
 use odp::uapi::family::VPORT_VERSION;
-use odp::uapi::tunnel_attr;
-use odp::uapi::vport_attr;
-use odp::uapi::vport_cmd;
-use odp::uapi::vport_upcall_attr;
-use odp::uapi::vxlan_ext;
+use odp::uapi::{
+    VportStats,
+    tunnel_attr,
+    vport_attr,
+    vport_cmd,
+    vport_upcall_attr,
+    vxlan_ext, //
+};
 
 /// Options of a tunnel port that the datapath makes itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

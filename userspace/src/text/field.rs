@@ -4,11 +4,15 @@
 //!
 //! A table of [`Field`]s describes a structure. Writing and reading both go by it.
 
-use super::scan::Result;
-use super::scan::Scanner;
+use super::scan::{
+    Result,
+    Scanner, //
+};
 use std::fmt::Write;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
+use std::net::{
+    Ipv4Addr,
+    Ipv6Addr, //
+};
 
 /// How the bytes of a field are written. All numbers are in network byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

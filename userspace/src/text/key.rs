@@ -12,25 +12,35 @@ mod parse;
 mod tests;
 
 pub use format::format;
-pub use parse::ParsedKey;
-pub use parse::parse;
+pub use parse::{
+    ParsedKey,
+    parse, //
+};
 
-pub(crate) use format::format_attr;
-pub(crate) use format::format_lse;
-pub(crate) use format::format_tci;
+pub(crate) use format::{
+    format_attr,
+    format_lse,
+    format_tci, //
+};
 pub(crate) use nsh::format as format_nsh;
 pub(crate) use nsh::parse as parse_nsh;
 pub(crate) use nsh::put as put_nsh;
-pub(crate) use parse::parse_attr;
-pub(crate) use parse::parse_lse_part;
-pub(crate) use parse::parse_tci;
+pub(crate) use parse::{
+    parse_attr,
+    parse_lse_part,
+    parse_tci, //
+};
 
-use super::field::Bits;
-use super::field::Field;
-use super::field::Format;
-use super::field::field;
-use odp::uapi::ct_state;
-use odp::uapi::key_attr;
+use super::field::{
+    Bits,
+    Field,
+    Format,
+    field, //
+};
+use odp::uapi::{
+    ct_state,
+    key_attr, //
+};
 
 /// What the payload of an attribute looks like.
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +103,15 @@ const fn attr(name: &'static str, kind: u16, shape: Shape) -> KeyAttr {
     KeyAttr { name, kind, shape }
 }
 
-use Format::Decimal;
-use Format::Fragment;
-use Format::Hex;
-use Format::Ipv4;
-use Format::Ipv6;
-use Format::Label;
-use Format::Mac;
+use Format::{
+    Decimal,
+    Fragment,
+    Hex,
+    Ipv4,
+    Ipv6,
+    Label,
+    Mac, //
+};
 
 const ETHERNET: &[Field] = &[field("src", 0, 6, Mac), field("dst", 6, 6, Mac)];
 const PORTS: &[Field] = &[field("src", 0, 2, Decimal), field("dst", 2, 2, Decimal)];

@@ -2,8 +2,10 @@
 
 //! Names of ports, to be used in place of their numbers.
 
-use super::scan::Scanner;
-use super::scan::SyntaxError;
+use super::scan::{
+    Scanner,
+    SyntaxError, //
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -3,22 +3,28 @@
 //! The tunnel of a key or of a SET action, as text.
 
 use super::field;
-use super::field::Bits;
-use super::field::Field;
-use super::field::Format;
-use super::field::all_ones;
-use super::field::all_zeros;
-use super::field::chomp;
-use super::field::field;
-use super::field::flags;
-use super::field::flags_masked;
-use super::field::hex_number;
-use super::field::parse_flags;
-use super::scan::Result;
-use super::scan::Scanner;
-use odp::nlattr::Attr;
-use odp::nlattr::Attrs;
-use odp::nlattr::Writer;
+use super::field::{
+    Bits,
+    Field,
+    Format,
+    all_ones,
+    all_zeros,
+    chomp,
+    field,
+    flags,
+    flags_masked,
+    hex_number,
+    parse_flags, //
+};
+use super::scan::{
+    Result,
+    Scanner, //
+};
+use odp::nlattr::{
+    Attr,
+    Attrs,
+    Writer, //
+};
 use odp::uapi::key_attr;
 use odp::uapi::tunnel_key_attr as tun;
 use odp::uapi::vxlan_ext;

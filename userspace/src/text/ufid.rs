@@ -2,8 +2,10 @@
 
 //! Flow ids: `ufid:` and a UUID.
 
-use super::scan::Result;
-use super::scan::Scanner;
+use super::scan::{
+    Result,
+    Scanner, //
+};
 use crate::client::Ufid;
 
 /// Reads an id if one comes next.

@@ -2,11 +2,15 @@
 
 //! The command line.
 
-use clap::ArgAction;
-use clap::Parser;
-use clap::error::ContextKind;
-use clap::error::ContextValue;
-use clap::error::ErrorKind;
+use clap::error::{
+    ContextKind,
+    ContextValue,
+    ErrorKind, //
+};
+use clap::{
+    ArgAction,
+    Parser, //
+};
 use std::time::Duration;
 
 /// Administers Open vSwitch datapaths.

@@ -6,25 +6,31 @@
 //! start with `add`, `modify` or `delete`, which then counts and not the command. Requests go to
 //! the kernel many at a time, in the order of the lines.
 
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::context::error;
-use crate::context::warn;
+use crate::context::{
+    Context,
+    Outcome,
+    error,
+    warn, //
+};
 use crate::flow;
 use crate::flow::Spec;
-use openvswitch::client::Datapath;
-use openvswitch::client::Error;
-use openvswitch::client::Families;
-use openvswitch::client::FlowPut;
-use openvswitch::client::Request;
 use openvswitch::client::error::errno_text;
 use openvswitch::client::socket::MAX_BATCH;
+use openvswitch::client::{
+    Datapath,
+    Error,
+    Families,
+    FlowPut,
+    Request, //
+};
 use openvswitch::text::Ports;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io::{
+    BufRead,
+    BufReader, //
+};
 
 /// What is to be done with the flow of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +39,11 @@ enum Operation {
     Modify,
     Delete,
 }
-use Operation::Add;
-use Operation::Delete;
-use Operation::Modify;
+use Operation::{
+    Add,
+    Delete,
+    Modify, //
+};
 
 /// `add-flows [DP] FILE`
 pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {

@@ -2,12 +2,16 @@
 
 //! The commands for the masks cache: cache-get-size, cache-set-size.
 
-use crate::context::Context;
-use crate::context::Outcome;
+use crate::context::{
+    Context,
+    Outcome, //
+};
 use crate::datapath;
-use openvswitch::client::Datapath;
-use openvswitch::client::DatapathChange;
-use openvswitch::client::DatapathId;
+use openvswitch::client::{
+    Datapath,
+    DatapathChange,
+    DatapathId, //
+};
 use rustix::io::Errno;
 
 /// The only cache of a kernel datapath.

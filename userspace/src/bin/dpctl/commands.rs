@@ -3,14 +3,18 @@
 //! The table of commands.
 
 use crate::args::Args;
-use crate::bulk;
-use crate::cache;
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::datapath;
-use crate::flow;
-use crate::port;
-use crate::show;
+use crate::context::{
+    Context,
+    Outcome, //
+};
+use crate::{
+    bulk,
+    cache,
+    datapath,
+    flow,
+    port,
+    show, //
+};
 use clap::CommandFactory;
 
 /// A command.
@@ -29,8 +33,10 @@ enum Access {
     Ro,
     Rw,
 }
-use Access::Ro;
-use Access::Rw;
+use Access::{
+    Ro,
+    Rw, //
+};
 
 /// No limit to the number of arguments.
 const ANY: usize = usize::MAX;

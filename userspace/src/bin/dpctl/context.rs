@@ -3,18 +3,24 @@
 //! What every command has at hand: the options, the output, the kernel, and how to fail.
 
 use crate::args::Args;
-use openvswitch::client::Client;
-use openvswitch::client::Datapath;
-use openvswitch::client::DatapathId;
-use openvswitch::client::Error;
-use openvswitch::client::KernelError;
 use openvswitch::client::error::errno_text;
+use openvswitch::client::{
+    Client,
+    Datapath,
+    DatapathId,
+    Error,
+    KernelError, //
+};
 use rustix::io::Errno;
-use std::fmt;
-use std::io;
-use std::io::BufWriter;
-use std::io::Stdout;
-use std::io::Write;
+use std::io::{
+    BufWriter,
+    Stdout,
+    Write, //
+};
+use std::{
+    fmt,
+    io, //
+};
 
 /// The name errors begin with.
 pub(crate) const PROGRAM: &str = "dpctl";

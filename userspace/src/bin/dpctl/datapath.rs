@@ -2,15 +2,19 @@
 
 //! The commands for datapaths: add-dp, del-dp, dump-dps.
 
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::context::datapath_name;
+use crate::context::{
+    Context,
+    Outcome,
+    datapath_name, //
+};
 use crate::port;
-use openvswitch::client::Client;
-use openvswitch::client::DatapathChange;
-use openvswitch::client::DatapathId;
-use openvswitch::client::Error;
-use openvswitch::client::Result;
+use openvswitch::client::{
+    Client,
+    DatapathChange,
+    DatapathId,
+    Error,
+    Result, //
+};
 use openvswitch::odp::uapi::user_features;
 use rustix::io::Errno;
 

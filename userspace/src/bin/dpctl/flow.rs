@@ -2,22 +2,28 @@
 
 //! The commands for single flows: dump-flows, add-flow, mod-flow, get-flow, del-flow.
 
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::context::error;
-use openvswitch::client::Datapath;
-use openvswitch::client::Error;
-use openvswitch::client::Flow;
-use openvswitch::client::FlowId;
-use openvswitch::client::FlowPut;
-use openvswitch::client::Ufid;
+use crate::context::{
+    Context,
+    Outcome,
+    error, //
+};
+use openvswitch::client::{
+    Datapath,
+    Error,
+    Flow,
+    FlowId,
+    FlowPut,
+    Ufid, //
+};
 use openvswitch::text;
 use openvswitch::text::Ports;
 use openvswitch::text::key::ParsedKey;
 use openvswitch::text::scan::Scanner;
 use rustix::io::Errno;
-use rustix::time::ClockId;
-use rustix::time::clock_gettime;
+use rustix::time::{
+    ClockId,
+    clock_gettime, //
+};
 use std::fmt::Write;
 
 /// The names and numbers of a datapath's ports.
@@ -58,10 +64,11 @@ pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
             _ => name = Some(*arg),
         }
     }
-    if name.is_some_and(|name| context.find(name).is_err()) {
-        return context.fail_errno("datapath not found", Errno::INVAL);
-    }
-    let dp = context.datapath(name)?;
+    let dp = match name.map(|name| context.find(name)) {
+        None => context.datapath(None)?,
+        Some(Ok(dp)) => dp,
+        Some(Err(_)) => return context.fail_errno("datapath not found", Errno::INVAL),
+    };
     let names = match context.args.names() {
         true => Some(ports(context, &dp)?),
         false => None,

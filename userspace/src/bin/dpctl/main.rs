@@ -16,14 +16,18 @@ mod port;
 mod show;
 
 use args::Args;
-use context::Context;
-use context::PROGRAM;
-use context::Stop;
+use context::{
+    Context,
+    PROGRAM,
+    Stop, //
+};
 use signal_hook::consts::SIGALRM;
 use signal_hook::low_level::emulate_default_handler;
-use std::io;
 use std::process::ExitCode;
-use std::thread;
+use std::{
+    io,
+    thread, //
+};
 
 fn main() -> ExitCode {
     let args = match Args::read() {

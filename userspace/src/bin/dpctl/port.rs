@@ -2,16 +2,20 @@
 
 //! The commands for ports: add-if, set-if, del-if.
 
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::context::error;
-use crate::context::warn;
-use openvswitch::client::Datapath;
-use openvswitch::client::Error;
-use openvswitch::client::NewVport;
-use openvswitch::client::Vport;
-use openvswitch::client::VportId;
+use crate::context::{
+    Context,
+    Outcome,
+    error,
+    warn, //
+};
 use openvswitch::client::link::Links;
+use openvswitch::client::{
+    Datapath,
+    Error,
+    NewVport,
+    Vport,
+    VportId, //
+};
 use openvswitch::odp::uapi::vport_type;
 use rustix::io::Errno;
 use std::fmt;

@@ -2,16 +2,24 @@
 
 //! `show [-s] [DP...]`: what a datapath is and has counted.
 
-use crate::cache;
-use crate::context::Context;
-use crate::context::Outcome;
-use crate::datapath;
+use crate::context::{
+    Context,
+    Outcome, //
+};
 use crate::port::Kind;
-use openvswitch::client::Datapath;
-use openvswitch::client::Error;
-use openvswitch::client::Vport;
-use openvswitch::client::link::LinkStats;
-use openvswitch::client::link::Links;
+use crate::{
+    cache,
+    datapath, //
+};
+use openvswitch::client::link::{
+    LinkStats,
+    Links, //
+};
+use openvswitch::client::{
+    Datapath,
+    Error,
+    Vport, //
+};
 use std::fmt;
 
 /// `show [-s] [DP...]`

@@ -3,16 +3,24 @@
 //! The CT action: `ct(commit,zone=1,...,nat(...))`.
 
 use crate::text::field;
-use crate::text::field::c_hex;
-use crate::text::field::chomp;
-use crate::text::field::hex_number;
-use crate::text::scan::Result;
-use crate::text::scan::Scanner;
-use odp::nlattr::Attrs;
-use odp::nlattr::Writer;
-use odp::uapi::action_attr;
-use odp::uapi::ct_attr;
-use odp::uapi::nat_attr;
+use crate::text::field::{
+    c_hex,
+    chomp,
+    hex_number, //
+};
+use crate::text::scan::{
+    Result,
+    Scanner, //
+};
+use odp::nlattr::{
+    Attrs,
+    Writer, //
+};
+use odp::uapi::{
+    action_attr,
+    ct_attr,
+    nat_attr, //
+};
 use std::fmt::Write;
 use std::net::IpAddr;
 

@@ -2,26 +2,34 @@
 
 //! Writes actions.
 
-use super::MAX_DEPTH;
-use super::ct;
-use super::userspace;
-use crate::text::field;
+use super::{
+    MAX_DEPTH,
+    ct,
+    userspace, //
+};
 use crate::text::field::c_hex;
-use crate::text::key;
 use crate::text::ports::Ports;
-use odp::nlattr::Attr;
-use odp::nlattr::Attrs;
-use odp::nlattr::HDRLEN;
-use odp::uapi::ActionHash;
-use odp::uapi::AddMpls;
-use odp::uapi::PushMpls;
-use odp::uapi::PushVlan;
-use odp::uapi::action_attr;
-use odp::uapi::check_pkt_len_attr;
-use odp::uapi::dec_ttl_attr;
-use odp::uapi::hash_alg;
-use odp::uapi::psample_attr;
-use odp::uapi::sample_attr;
+use crate::text::{
+    field,
+    key, //
+};
+use odp::nlattr::{
+    Attr,
+    Attrs,
+    HDRLEN, //
+};
+use odp::uapi::{
+    ActionHash,
+    AddMpls,
+    PushMpls,
+    PushVlan,
+    action_attr,
+    check_pkt_len_attr,
+    dec_ttl_attr,
+    hash_alg,
+    psample_attr,
+    sample_attr, //
+};
 use std::fmt::Write;
 
 /// Writes actions, given as attributes.

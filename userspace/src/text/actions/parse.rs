@@ -2,32 +2,44 @@
 
 //! Reads actions.
 
-use super::MAX_DEPTH;
-use super::ct;
-use super::userspace;
-use crate::text::field::Format;
-use crate::text::field::all_ones;
+use super::{
+    MAX_DEPTH,
+    ct,
+    userspace, //
+};
+use crate::text::field::{
+    Format,
+    all_ones, //
+};
 use crate::text::key;
 use crate::text::ports::Ports;
-use crate::text::scan::Result;
-use crate::text::scan::Scanner;
-use odp::key::Be16;
-use odp::key::Be32;
-use odp::nlattr::Attrs;
-use odp::nlattr::Writer;
-use odp::uapi::ActionHash;
-use odp::uapi::AddMpls;
-use odp::uapi::PushMpls;
-use odp::uapi::PushVlan;
-use odp::uapi::action_attr;
-use odp::uapi::check_pkt_len_attr;
-use odp::uapi::dec_ttl_attr;
-use odp::uapi::hash_alg;
-use odp::uapi::key_attr;
-use odp::uapi::mpls_tun_flags;
-use odp::uapi::nsh_key_attr;
-use odp::uapi::psample_attr;
-use odp::uapi::sample_attr;
+use crate::text::scan::{
+    Result,
+    Scanner, //
+};
+use odp::key::{
+    Be16,
+    Be32, //
+};
+use odp::nlattr::{
+    Attrs,
+    Writer, //
+};
+use odp::uapi::{
+    ActionHash,
+    AddMpls,
+    PushMpls,
+    PushVlan,
+    action_attr,
+    check_pkt_len_attr,
+    dec_ttl_attr,
+    hash_alg,
+    key_attr,
+    mpls_tun_flags,
+    nsh_key_attr,
+    psample_attr,
+    sample_attr, //
+};
 
 /// The room for actions: what fits into an attribute.
 const ROOM: usize = 64 * 1024;

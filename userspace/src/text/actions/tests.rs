@@ -2,14 +2,20 @@
 
 //! Actions as text and back.
 
-use super::format;
-use super::parse;
+use super::{
+    format,
+    parse, //
+};
 use crate::text::Ports;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
-use odp::uapi::action_attr;
-use odp::uapi::check_pkt_len_attr;
-use odp::uapi::sample_attr;
+use odp::nlattr::{
+    NoRoom,
+    Writer, //
+};
+use odp::uapi::{
+    action_attr,
+    check_pkt_len_attr,
+    sample_attr, //
+};
 use proptest::prelude::*;
 
 fn text(actions: &[u8]) -> String {

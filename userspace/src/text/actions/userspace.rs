@@ -6,17 +6,25 @@
 //! its size; what the cookie is for is then written in words.
 
 use crate::text::field;
-use crate::text::field::Bits;
-use crate::text::field::c_hex;
-use crate::text::field::flags;
-use crate::text::field::parse_flags;
+use crate::text::field::{
+    Bits,
+    c_hex,
+    flags,
+    parse_flags, //
+};
 use crate::text::ports::Ports;
-use crate::text::scan::Result;
-use crate::text::scan::Scanner;
-use odp::nlattr::Attrs;
-use odp::nlattr::Writer;
-use odp::uapi::action_attr;
-use odp::uapi::userspace_attr;
+use crate::text::scan::{
+    Result,
+    Scanner, //
+};
+use odp::nlattr::{
+    Attrs,
+    Writer, //
+};
+use odp::uapi::{
+    action_attr,
+    userspace_attr, //
+};
 use std::fmt::Write;
 
 /// The bytes of a cookie.

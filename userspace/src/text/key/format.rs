@@ -2,29 +2,37 @@
 
 //! Writes keys and masks.
 
-use super::ALL_TCP_FLAGS;
-use super::CT_STATE;
-use super::KeyAttr;
-use super::MPLS_PARTS;
-use super::Shape;
-use super::TCP_FLAGS;
-use super::VLAN_CFI;
-use super::VLAN_PCP_SHIFT;
-use super::VLAN_VID;
-use super::find;
-use super::nsh;
-use crate::text::field;
-use crate::text::field::all_ones;
-use crate::text::field::all_zeros;
-use crate::text::field::c_hex;
-use crate::text::field::chomp;
-use crate::text::field::flags;
-use crate::text::field::flags_masked;
-use crate::text::field::hex_number;
+use super::{
+    ALL_TCP_FLAGS,
+    CT_STATE,
+    KeyAttr,
+    MPLS_PARTS,
+    Shape,
+    TCP_FLAGS,
+    VLAN_CFI,
+    VLAN_PCP_SHIFT,
+    VLAN_VID,
+    find,
+    nsh, //
+};
+use crate::text::field::{
+    all_ones,
+    all_zeros,
+    c_hex,
+    chomp,
+    flags,
+    flags_masked,
+    hex_number, //
+};
 use crate::text::ports::Ports;
-use crate::text::tunnel;
-use odp::nlattr::Attr;
-use odp::nlattr::Attrs;
+use crate::text::{
+    field,
+    tunnel, //
+};
+use odp::nlattr::{
+    Attr,
+    Attrs, //
+};
 use odp::uapi::key_attr;
 use std::fmt::Write;
 

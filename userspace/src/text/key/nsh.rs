@@ -3,15 +3,23 @@
 //! The Network Service Header as text.
 
 use crate::text::field;
-use crate::text::field::Field;
-use crate::text::field::Format::Decimal;
-use crate::text::field::Format::Hex;
-use crate::text::field::field;
-use crate::text::scan::Result;
-use crate::text::scan::Scanner;
-use odp::nlattr::Attrs;
-use odp::nlattr::NoRoom;
-use odp::nlattr::Writer;
+use crate::text::field::Format::{
+    Decimal,
+    Hex, //
+};
+use crate::text::field::{
+    Field,
+    field, //
+};
+use crate::text::scan::{
+    Result,
+    Scanner, //
+};
+use odp::nlattr::{
+    Attrs,
+    NoRoom,
+    Writer, //
+};
 use odp::uapi::nsh_key_attr;
 use std::fmt::Write;
 

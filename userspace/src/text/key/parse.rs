@@ -2,25 +2,31 @@
 
 //! Reads keys and masks.
 
-use super::ALL_TCP_FLAGS;
-use super::CT_STATE;
-use super::KEY_ATTRS;
-use super::KeyAttr;
-use super::MPLS_PARTS;
-use super::Shape;
-use super::TCP_FLAGS;
-use super::VLAN_CFI;
-use super::VLAN_PCP_SHIFT;
-use super::VLAN_VID;
-use super::nsh;
+use super::{
+    ALL_TCP_FLAGS,
+    CT_STATE,
+    KEY_ATTRS,
+    KeyAttr,
+    MPLS_PARTS,
+    Shape,
+    TCP_FLAGS,
+    VLAN_CFI,
+    VLAN_PCP_SHIFT,
+    VLAN_VID,
+    nsh, //
+};
 use crate::client::Ufid;
-use crate::text::field;
 use crate::text::field::parse_flags;
 use crate::text::ports::Ports;
-use crate::text::scan::Result;
-use crate::text::scan::Scanner;
-use crate::text::tunnel;
-use crate::text::ufid;
+use crate::text::scan::{
+    Result,
+    Scanner, //
+};
+use crate::text::{
+    field,
+    tunnel,
+    ufid, //
+};
 use odp::key::MPLS_LABELS;
 use odp::nlattr::Writer;
 
