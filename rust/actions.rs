@@ -63,6 +63,8 @@ pub(crate) struct Context<'a> {
     pub(crate) cutlen: u32,
     /// The netlink port that all upcalls go to; zero: as configured.
     pub(crate) upcall_pid: u32,
+    /// The packet has been looked up: user space, if it gets the packet, expects its hash.
+    pub(crate) hashed: bool,
 }
 
 impl<'a> Context<'a> {
@@ -79,6 +81,7 @@ impl<'a> Context<'a> {
             mru: 0,
             cutlen: Self::WHOLE,
             upcall_pid: 0,
+            hashed: false,
         }
     }
 

@@ -168,6 +168,15 @@ impl Datapath {
         &self.scratch
     }
 
+    /// Whether an internal port in the datapath's own namespace has an interface index.
+    fn has_internal_port(&self, ifindex: i32, rcu: Read<'_>) -> bool {
+        self.ports.iter_from(port::LOCAL, rcu).any(|port| {
+            port.is_internal()
+                && port.device().ifindex() == ifindex
+                && self.net.is_of(port.device().net(rcu))
+        })
+    }
+
     /// The name of the datapath's own device.
     pub(crate) fn name(&self, rcu: Read<'_>) -> Option<Name> {
         Some(self.ports.get(port::LOCAL, rcu)?.device().name())

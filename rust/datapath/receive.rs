@@ -173,6 +173,7 @@ pub(crate) fn update_key(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
 ///
 /// A packet without a flow goes to user space.
 pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut PacketKey) {
+    ctx.hashed = true;
     let bh = ctx.bh;
     let counters = ctx.dp.counters(bh);
 

@@ -65,12 +65,16 @@ impl Registry {
             .filter_map(move |(place, dp)| Some((place, dp.get(rcu)?)))
     }
 
-    /// The datapath with an interface index.
+    /// The datapath whose device has an interface index; that of another of its internal ports will
+    /// do as well.
     pub(crate) fn find(&self, ifindex: i32) -> Option<Arc<Datapath>> {
         let guard = rcu::read_lock();
-        let (_, dp) = self
-            .iter(Read::from(&guard))
-            .find(|(_, dp)| dp.ifindex() == ifindex)?;
+        let rcu = Read::from(&guard);
+        let by_device = self.iter(rcu).find(|(_, dp)| dp.ifindex() == ifindex);
+        let (_, dp) = by_device.or_else(|| {
+            self.iter(rcu)
+                .find(|(_, dp)| dp.has_internal_port(ifindex, rcu))
+        })?;
         Some(dp.into())
     }
 

@@ -80,8 +80,10 @@ pub(crate) fn send(
     upcall: &Upcall<'_>,
 ) -> Result {
     let pid = pid(ctx, skb, upcall);
-    // User space is told the hash, and hands it back with the packet.
-    skb.get_hash();
+    if ctx.hashed {
+        // User space is told the hash, and hands it back with the packet.
+        skb.get_hash();
+    }
     let sent = if pid == 0 {
         Err(ENOTCONN)
     } else {
