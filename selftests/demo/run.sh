@@ -88,6 +88,9 @@ trap 'exit 1' INT TERM
 
 # --- building
 
+# What devices send of their own accord would only clutter the flows.
+quiet=(net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0)
+
 load_module() {
 	modprobe openvswitch
 }
@@ -105,6 +108,7 @@ size_of() {
 }
 
 make_switch() {
+	sysctl -qw "${quiet[@]}"
 	dpctl add-dp demo || return
 	ip addr add 10.0.0.254/24 dev demo
 	ip addr add fd00::254/64 dev demo nodad
@@ -114,6 +118,7 @@ make_switch() {
 # station NAME NUMBER
 station() {
 	ip netns add "$1" || return
+	ip netns exec "$1" sysctl -qw "${quiet[@]}"
 	ip -n "$1" link set lo up
 	plug "p-$1" "$1" eth0 "10.0.0.$2/24" "fd00::$2/64"
 }

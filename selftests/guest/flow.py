@@ -335,6 +335,20 @@ def statistics():
 
 
 @test
+def tagged_statistics():
+    """the octets of a tagged packet are those on the wire: the tag counts"""
+    dp, wire = with_port()
+    tags = [(0x88A8, 3), (0x8100, 100)]
+    for count in (1, 2):
+        dp.flow_from(1, b"", ufid(), tags=tags[:count])
+        hits, data = dp.stats()[0], packet.udp4(tags=tags[:count])
+        wire.send(data)
+        net.wait_for(lambda: dp.stats()[0] == hits + 1, "hit")
+        equal(flow_stats(dp.request(FLOW, GET, ufid())[0]), (1, len(data)), "packets and octets")
+        dp.flush()
+
+
+@test
 def kept_statistics():
     """new actions do not touch a flow's statistics"""
     dp, wire = with_port()

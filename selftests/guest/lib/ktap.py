@@ -42,6 +42,11 @@ def defer(function, *args):
     _deferred.append((function, args))
 
 
+def forget():
+    """Drops what was deferred."""
+    _deferred.clear()
+
+
 def find_module():
     """Learns which module is loaded."""
     global RUST
@@ -68,7 +73,8 @@ def diag(text):
         print("#", line)
 
 
-def _run_deferred(down_to=0):
+def cleanup(down_to=0):
+    """Does what was deferred."""
     while len(_deferred) > down_to:
         function, args = _deferred.pop()
         try:
@@ -99,7 +105,7 @@ def main(setup=None):
                 kind = "" if isinstance(error, Failure) else f"{type(error).__name__}: "
                 diag(f"{kind}{error} (at {lines})")
                 print(f"not ok {number} {name}")
-            _run_deferred(before)
+            cleanup(before)
     finally:
-        _run_deferred()
+        cleanup()
     sys.exit(1 if failed else 0)

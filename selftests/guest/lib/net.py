@@ -2,6 +2,7 @@
 """Devices, and packets through them."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import select
@@ -73,8 +74,26 @@ def veth(name, peer, *options):
     """A pair of devices, both up."""
     ip(" ".join((f"link add {name} type veth peer name {peer}", *options)))
     defer(try_ip, f"link del {name}")
-    ip(f"link set {name} up")
-    ip(f"link set {peer} up")
+    up(name)
+    up(peer)
+
+
+def up(name):
+    """What `ip link set NAME up` does, without a process for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = struct.pack("16sH14x", name.encode(), 0)
+        flags = struct.unpack_from("=H", fcntl.ioctl(sock, 0x8913, request), 16)[0]
+        fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), flags | 1))
+
+
+def remove_module(name):
+    """Unloads a module, but not those that it uses, as soon as that is possible."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def removed():
+        return libc.syscall(176, name.encode(), os.O_NONBLOCK) == 0 or ctypes.get_errno() == errno.ENOENT
+
+    wait_for(removed, f"unloading {name}")
 
 
 def ifindex(name):

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 420
+#
+# Load the module, use it, and unload it under traffic, again and again: nothing
+# stays behind. A cycle has ports, flows, hits, misses and upcalls; it ends by
+# deletion of the datapath, of its devices, or of its namespace.
+. "$(dirname "$0")/../lib/ktap.sh"
+
+cycles() {
+	python3 "$(dirname "$0")/lib/cycle.py" "$@"
+}
+
+world() {
+	ls /sys/class/net
+	ip netns list
+	lsmod | awk '$1 ~ /openvswitch/'
+	cat /proc/net/netlink | wc -l
+}
+
+ktap_plan 8
+defer ip netns del cycle
+defer ip link del e1
+defer ip link del e2
+unload openvswitch
+
+# Once for the caches.
+for end in deletion devices namespace; do
+	check "one cycle that ends by $end" cycles $end 3 || exit
+done
+before=$(world)
+leak_snapshot
+check "100 cycles that end by deletion of the datapath" cycles deletion 100
+check "30 cycles that end by devices that vanish" cycles devices 30
+check "30 cycles that end by the namespace" cycles namespace 30
+check "no memory stays behind" leak_check 160
+is "no device, namespace, module or socket stays behind" "$(world)" "$before"
