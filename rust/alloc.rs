@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Allocation flags for C functions.
+//! Allocation flags for C functions, and how much memory there is.
 
 use crate::bindings;
 use kernel::alloc::Flags;
@@ -17,3 +17,9 @@ pub(crate) const fn gfp(flags: Flags) -> bindings::gfp_t {
 
 kernel::static_assert!(gfp(kernel::alloc::flags::GFP_KERNEL) == bindings::GFP_KERNEL);
 kernel::static_assert!(gfp(kernel::alloc::flags::GFP_ATOMIC) == bindings::GFP_ATOMIC);
+
+/// The memory that the kernel can use directly, in bytes, free or not.
+pub(crate) fn total_bytes() -> usize {
+    // SAFETY: No requirements.
+    unsafe { bindings::buffer_bytes() }
+}

@@ -8,6 +8,7 @@
 //! - [`rtnetlink`]: the lock of network configuration, and kinds of links.
 //! - [`netlink`] and [`genetlink`]: requests, replies and notifications.
 //! - [`drop_reason`]: reasons for dropping packets that tools can name.
+//! - [`psample`]: packets for those who collect samples.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
 pub(crate) mod device;
@@ -16,6 +17,7 @@ pub(crate) mod errno;
 pub(crate) mod genetlink;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
+pub(crate) mod psample;
 pub(crate) mod ratelimit;
 pub(crate) mod rtnetlink;
 pub(crate) mod skbuff;

@@ -9,11 +9,12 @@
 //! - [`lock_bh`]: spinlocks that keep bottom halves out.
 //! - [`once`]: plain values that are read while they are written.
 //! - [`percpu`]: values of which each CPU has its own.
-//! - [`jiffies`] and [`random`]: time, and secrets.
+//! - [`jiffies`], [`clock`] and [`random`]: time, and secrets.
 //! - [`work`]: deferred and periodic work that ends before its owner does.
 
 pub(crate) mod bh;
 pub(crate) mod cell;
+pub(crate) mod clock;
 pub(crate) mod grace;
 pub(crate) mod jiffies;
 pub(crate) mod lock_bh;

@@ -23,6 +23,7 @@
 #include <net/gso.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include <net/nsh.h>
 #include <net/rtnetlink.h>
 #include <uapi/linux/openvswitch.h>
 

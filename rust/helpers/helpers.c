@@ -10,10 +10,12 @@
 
 #include <linux/compiler_types.h>
 
+#include "mm.c"
 #include "net.c"
 #include "netdevice.c"
 #include "netlink.c"
 #include "percpu.c"
+#include "psample.c"
 #include "skbuff.c"
 #include "sync.c"
 #include "module.c"

@@ -10,11 +10,13 @@
 //! - [`headers`]: where the headers are, and moving the start of the packet;
 //! - [`meta`]: what comes with a packet: mark, hash, device, ...;
 //! - [`vlan`], [`checksum`], [`gso`]: what hardware may have done, or is to do;
+//! - [`encap`]: headers put before others;
 //! - [`send`]: ways a packet leaves.
 //!
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 mod checksum;
+mod encap;
 mod gso;
 mod headers;
 mod meta;

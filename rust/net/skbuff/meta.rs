@@ -123,6 +123,14 @@ impl SkBuff {
         unsafe { bindings::skb_get_hash(self.as_ptr()) }
     }
 
+    /// A hash that the two directions of the packet's connection have in common.
+    ///
+    /// Unlike [`get_hash`](Self::get_hash) it is computed each time, and is not remembered.
+    pub(crate) fn symmetric_hash(&self) -> u32 {
+        // SAFETY: By the type invariant. The packet has a device, whose namespace is used.
+        unsafe { bindings::__skb_get_hash_symmetric_net(core::ptr::null(), self.as_ptr()) }
+    }
+
     /// The hash of the packet's flow, zero if it is not known.
     #[inline]
     pub(crate) fn raw_hash(&self) -> u32 {
