@@ -227,6 +227,13 @@ impl Cold {
         }
     }
 
+    /// Zeroes what a key has of connection tracking in these words.
+    pub fn clear_conntrack(&mut self, key: &mut Key) {
+        let conntrack = Self::CT | Self::CT_IPV6;
+        self.only(conntrack).clear(key);
+        *self = self.without(conntrack);
+    }
+
     fn clear_some(self, key: &mut Key) {
         for (group, words) in Self::GROUPS {
             if self.has(group) {

@@ -342,6 +342,52 @@ fn set_ports(
     true
 }
 
+/// What became of the time to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// It is one less.
+    Decremented,
+    /// It is at its end, and the header is as it was.
+    Expired,
+}
+
+/// Decrements the time to live of the IPv4 header that `packet` starts with.
+pub fn dec_ttl_ipv4(packet: &mut [u8], key: &mut Key) -> TimeToLive {
+    const CHECK: usize = 10;
+    let Some(word) = at::<2>(packet, 8) else {
+        return TimeToLive::Expired;
+    };
+    let old = *word;
+    let [ttl, protocol] = old;
+    if ttl <= 1 {
+        return TimeToLive::Expired;
+    }
+    let new = [ttl.wrapping_sub(1), protocol];
+    *word = new;
+    if let Some(check) = at(packet, CHECK) {
+        checksum::replace(check, &old, &new);
+    }
+    key.ip_ttl = new[0];
+    TimeToLive::Decremented
+}
+
+/// Decrements the hop limit of the IPv6 header that `packet` starts with.
+pub fn dec_ttl_ipv6(packet: &mut [u8], state: &mut State, key: &mut Key) -> TimeToLive {
+    let Some(word) = at::<2>(packet, 6) else {
+        return TimeToLive::Expired;
+    };
+    let old = *word;
+    let [next, hlimit] = old;
+    if hlimit <= 1 {
+        return TimeToLive::Expired;
+    }
+    let new = [next, hlimit.wrapping_sub(1)];
+    *word = new;
+    state.replaced(&old, &new);
+    key.ip_ttl = new[1];
+    TimeToLive::Decremented
+}
+
 /// Sets the outermost MPLS label stack entry. `packet` starts with it.
 pub fn set_mpls(packet: &mut [u8], state: &mut State, key: &mut Key, value: Be32, mask: Be32) {
     if let Some(lse) = at::<4>(packet, 0) {
