@@ -10,6 +10,7 @@
 
 pub(crate) mod datapath;
 pub(crate) mod flow;
+pub(crate) mod meter;
 pub(crate) mod packet;
 pub(crate) mod vport;
 
@@ -48,6 +49,7 @@ type Result<T = ()> = core::result::Result<T, netlink::Error>;
 
 /// The families, registered. Dropping them ends all requests.
 pub(crate) struct Families {
+    _meter: Registration,
     _packet: Registration,
     _flow: Registration,
     _vport: Registration,
@@ -62,6 +64,7 @@ impl Families {
             _vport: vport::FAMILY.register()?,
             _flow: flow::FAMILY.register()?,
             _packet: packet::FAMILY.register()?,
+            _meter: meter::FAMILY.register()?,
         })
     }
 }

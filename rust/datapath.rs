@@ -44,6 +44,7 @@ pub(crate) mod port {
 use crate::{
     actions::Scratch,
     flow_table::FlowTable,
+    meter::Meters,
     net::{
         device::Name,
         genetlink::Family,
@@ -87,6 +88,8 @@ pub(crate) struct Datapath {
     /// Its flows.
     #[pin]
     pub(crate) flows: FlowTable,
+    /// Its meters.
+    pub(crate) meters: Meters,
     /// What it counts.
     stats: PerCpu<stats::Counters>,
     /// `OVS_DP_F_*`, as user space set them.
@@ -121,6 +124,7 @@ impl Datapath {
                 ifindex: Shared::new(0),
                 ports: Ports::new(),
                 flows <- FlowTable::new(),
+                meters: Meters::new(),
                 stats: PerCpu::new(stats::Counters::new)?,
                 features: Shared::new(0),
                 per_cpu_pids: RcuPtr::null(),
