@@ -15,6 +15,8 @@
 //!
 //! [`odp::actions`]: crate::odp::actions
 
+mod encap;
+mod hash;
 mod headers;
 mod nested;
 mod output;
@@ -36,10 +38,13 @@ use crate::{
     datapath::Datapath,
     drop::Reason,
     net::skbuff::SkBuff,
-    odp::actions::{
-        List,
-        Op,
-        Program, //
+    odp::{
+        actions::{
+            List,
+            Op,
+            Program, //
+        },
+        rewrite::TimeToLive, //
     },
     sync::bh::Bh,
     vport::Vport,
@@ -65,6 +70,9 @@ pub(crate) struct Context<'a> {
     pub(crate) upcall_pid: u32,
     /// The packet has been looked up: user space, if it gets the packet, expects its hash.
     pub(crate) hashed: bool,
+    /// How likely it was, of 2^32 - 1, that the packet got here through the last SAMPLE; zero:
+    /// there was none.
+    pub(crate) probability: u32,
 }
 
 impl<'a> Context<'a> {
@@ -82,6 +90,7 @@ impl<'a> Context<'a> {
             cutlen: Self::WHOLE,
             upcall_pid: 0,
             hashed: false,
+            probability: 0,
         }
     }
 
@@ -194,6 +203,51 @@ pub(crate) fn execute(
             Op::SetSctp {
                 masked: [value, mask],
             } => headers::set_sctp(&mut skb, packet, &value, &mask),
+            Op::SetMpls {
+                masked: [value, mask],
+            } => encap::set_mpls(&mut skb, packet, value, mask),
+            Op::PushMpls { lse, eth_type, l3 } => {
+                encap::push_mpls(&mut skb, packet, lse, eth_type, l3)
+            }
+            Op::PopMpls { eth_type } => encap::pop_mpls(&mut skb, packet, eth_type),
+            Op::PushEth { addresses } => encap::push_eth(&mut skb, packet, &addresses),
+            Op::PopEth => encap::pop_eth(&mut skb, packet),
+            Op::PushNsh { at, len } => match program.bytes(at, len.into()) {
+                Some(header) => encap::push_nsh(&mut skb, packet, header),
+                None => Err(EINVAL),
+            },
+            Op::PopNsh => encap::pop_nsh(&mut skb, packet),
+            Op::Hash { alg, basis } => {
+                packet.key.dp_hash = hash::hash(&mut skb, alg, basis);
+                Ok(())
+            }
+            Op::Psample {
+                group,
+                cookie,
+                cookie_len,
+                last,
+            } => {
+                let cutlen = ctx.take_cutlen();
+                let cookie = program.bytes(cookie, cookie_len.into()).unwrap_or(&[]);
+                output::psample(ctx, &skb, group, cookie, cutlen);
+                if last {
+                    skb.consume();
+                    return Ok(Outcome::Done);
+                }
+                Ok(())
+            }
+            Op::Meter { id } => {
+                let meter = ctx.dp.meters.get(id, ctx.bh.rcu());
+                if meter.is_some_and(|meter| !meter.passes(skb.len(), ctx.bh)) {
+                    skb.drop_reason(Reason::Meter);
+                    return Ok(Outcome::Done);
+                }
+                Ok(())
+            }
+            Op::CtClear => {
+                headers::clear_conntrack(&mut skb, packet);
+                Ok(())
+            }
             Op::Sample {
                 probability,
                 body,
@@ -208,10 +262,14 @@ pub(crate) fn execute(
                     }
                     Ok(())
                 } else if last {
+                    ctx.probability = probability;
                     return nested::last(ctx, skb, packet, program, body);
                 } else {
-                    nested::copy(ctx, &skb, packet, program, body, in_place);
-                    Ok(())
+                    let ctx = Context {
+                        probability,
+                        ..*ctx
+                    };
+                    nested::copy(&ctx, &skb, packet, program, body, in_place)
                 }
             }
             Op::Clone {
@@ -223,8 +281,41 @@ pub(crate) fn execute(
                 if last {
                     return nested::last(ctx, skb, packet, program, body);
                 }
-                nested::copy(ctx, &skb, packet, program, body, in_place);
-                Ok(())
+                nested::copy(ctx, &skb, packet, program, body, in_place)
+            }
+            Op::CheckPktLen {
+                pkt_len,
+                less_equal_in_place,
+                greater_in_place,
+                last,
+                less_equal,
+                greater,
+            } => {
+                let less_equal = list.take(less_equal);
+                let greater = list.take(greater);
+                let (body, in_place) = if nested::fits(ctx, &skb, pkt_len) {
+                    (less_equal, less_equal_in_place)
+                } else {
+                    (greater, greater_in_place)
+                };
+                if last {
+                    return nested::last(ctx, skb, packet, program, body);
+                }
+                nested::copy(ctx, &skb, packet, program, body, in_place)
+            }
+            Op::DecTtl { body } => {
+                let body = list.take(body);
+                match headers::dec_ttl(&mut skb, packet) {
+                    Ok(TimeToLive::Decremented) => Ok(()),
+                    Ok(TimeToLive::Expired) if body.is_empty() => {
+                        skb.drop_reason(Reason::IpTtl);
+                        return Ok(Outcome::Done);
+                    }
+                    Ok(TimeToLive::Expired) => {
+                        return nested::last(ctx, skb, packet, program, body);
+                    }
+                    Err(err) => Err(err),
+                }
             }
             _ => Err(EINVAL),
         };

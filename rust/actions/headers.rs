@@ -16,11 +16,15 @@ use crate::{
             Sum,
             Summed, //
         },
+        headers::ethertype,
         key::{
             Vlan,
             VLAN_TAG_PRESENT, //
         },
-        rewrite,
+        rewrite::{
+            self,
+            TimeToLive, //
+        },
         uapi::{
             KeyEthernet,
             KeyIpv4,
@@ -33,6 +37,8 @@ use kernel::prelude::*;
 
 /// The length of an Ethernet header, in bytes.
 const ETH_HLEN: usize = 14;
+/// The length of an IPv4 header without options, in bytes.
+const IPV4_HLEN: usize = 20;
 /// The length of an IPv6 header, in bytes, which is more than that of IPv4 without options.
 const IPV6_HLEN: usize = 40;
 /// The most bytes of a transport header that an action changes.
@@ -73,7 +79,7 @@ pub(super) fn pop_vlan(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
 }
 
 /// What is known of a packet's checksum.
-fn checksum(skb: &SkBuff) -> State {
+pub(super) fn checksum(skb: &SkBuff) -> State {
     let (summed, csum) = match skb.ip_summed() {
         IpSummed::None | IpSummed::Unnecessary => (Summed::No, 0),
         IpSummed::Complete(csum) => (Summed::Complete, csum),
@@ -86,7 +92,7 @@ fn checksum(skb: &SkBuff) -> State {
 }
 
 /// Tells a packet the sum it has after a change.
-fn set_checksum(skb: &mut SkBuff, state: State) {
+pub(super) fn set_checksum(skb: &mut SkBuff, state: State) {
     if state.summed == Summed::Complete {
         skb.set_complete(state.csum.0);
     }
@@ -123,6 +129,38 @@ fn writable(skb: &mut SkBuff) -> Result<(usize, usize)> {
 fn forget(skb: &mut SkBuff) {
     skb.clear_hash();
     skb.reset_conntrack();
+}
+
+/// Decrements the time to live of an IPv4 packet, or the hop limit of an IPv6 packet.
+///
+/// Any other packet is left alone.
+pub(super) fn dec_ttl(skb: &mut SkBuff, packet: &mut PacketKey) -> Result<TimeToLive> {
+    let (len, ipv6) = match u16::from_be_bytes(skb.protocol()) {
+        ethertype::IPV4 => (IPV4_HLEN, false),
+        ethertype::IPV6 => (IPV6_HLEN, true),
+        _ => return Ok(TimeToLive::Decremented),
+    };
+    let network = skb.network_offset().ok_or(EINVAL)?;
+    skb.ensure_writable(network.saturating_add(len))?;
+    let mut state = checksum(skb);
+    let header = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
+    let outcome = if ipv6 {
+        rewrite::dec_ttl_ipv6(header, &mut state, &mut packet.key)
+    } else {
+        rewrite::dec_ttl_ipv4(header, &mut packet.key)
+    };
+    set_checksum(skb, state);
+    Ok(outcome)
+}
+
+/// Forgets the connection of a packet, also in its key.
+pub(super) fn clear_conntrack(skb: &mut SkBuff, packet: &mut PacketKey) {
+    skb.reset_conntrack();
+    let key = &mut packet.key;
+    key.ct_state = 0;
+    key.ct_mark = 0;
+    key.ct_orig_proto = 0;
+    packet.cold.clear_conntrack(key);
 }
 
 /// Sets fields of the IPv4 header.

@@ -40,9 +40,23 @@ pub(super) fn last(
     execute(ctx, skb, packet, program, list)
 }
 
+/// Whether a packet, or each of those that it stands for or was received as, has at most `len`
+/// bytes.
+pub(super) fn fits(ctx: &Context<'_>, skb: &SkBuff, len: u16) -> bool {
+    let len = u32::from(len);
+    if skb.is_gso() && skb.gso_validate_mac_len(len) {
+        return true;
+    }
+    match ctx.mru {
+        0 => skb.len() <= len,
+        mru => u32::from(mru).saturating_add(skb.mac_len().into()) <= len,
+    }
+}
+
 /// Executes a list for a copy of the packet.
 ///
-/// Neither packet nor key changes. An error is the copy's own: it was dropped and counted there.
+/// Neither packet nor key changes. An error of an action is handed on: as in the C module, it is
+/// the end of the packet as well as of the copy.
 pub(super) fn copy(
     ctx: &Context<'_>,
     skb: &SkBuff,
@@ -50,17 +64,18 @@ pub(super) fn copy(
     program: &Program<'_>,
     list: List,
     in_place: bool,
-) {
+) -> Result {
     let Some(skb) = skb.try_clone() else {
-        return;
+        return Ok(());
     };
     let mut ctx = *ctx;
     if in_place {
-        run(&mut ctx, skb, packet, program, list);
+        run(&mut ctx, skb, packet, program, list)
     } else if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
-        run(&mut ctx, skb, &mut packet, program, list);
+        run(&mut ctx, skb, &mut packet, program, list)
     } else {
         too_deep(&ctx, skb, "sample");
+        Ok(())
     }
 }
 
@@ -71,10 +86,11 @@ fn run(
     packet: &mut PacketKey,
     program: &Program<'_>,
     list: List,
-) {
-    if let Ok(Outcome::Recirculate(skb)) = execute(ctx, skb, packet, program, list) {
+) -> Result {
+    if let Outcome::Recirculate(skb) = execute(ctx, skb, packet, program, list)? {
         receive::process(ctx, skb, packet);
     }
+    Ok(())
 }
 
 /// Looks a copy of the packet up again, with recirculation id `id`.

@@ -13,7 +13,10 @@ use crate::{
         Upcall, //
     },
     drop::Reason,
-    net::skbuff::SkBuff,
+    net::{
+        psample::Sample,
+        skbuff::SkBuff, //
+    },
     odp::{
         actions::Userspace,
         key::mac_proto,
@@ -70,4 +73,22 @@ pub(super) fn userspace(
     };
     // What is lost is counted where it is lost.
     let _ = upcall::send(ctx, skb, packet, &upcall);
+}
+
+/// Sends a packet to a sample group, at most `cutlen` bytes of it.
+pub(super) fn psample(ctx: &Context<'_>, skb: &SkBuff, group: u32, cookie: &[u8], cutlen: u32) {
+    let Some(net) = ctx.dp.net().get(ctx.bh.rcu()) else {
+        return;
+    };
+    let sample = Sample {
+        group,
+        probability: match ctx.probability {
+            0 => u32::MAX,
+            probability => probability,
+        },
+        in_ifindex: ctx.input.device().ifindex(),
+        trunc_size: skb.len().min(cutlen),
+        cookie,
+    };
+    sample.send(net, skb);
 }

@@ -3,6 +3,7 @@
 //! The memory of compiled actions.
 
 use crate::{
+    net::psample,
     odp::{
         self,
         actions::{
@@ -73,7 +74,11 @@ impl Sink for Memory {
     }
 
     fn patch_dump(&mut self, at: usize, len: [u8; 2]) {
-        if let Some(place) = self.dump.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
+        if let Some(place) = self
+            .dump
+            .get_mut(at..)
+            .and_then(|rest| rest.first_chunk_mut())
+        {
             *place = len;
         }
     }
@@ -91,6 +96,11 @@ impl Sink for Memory {
     }
 }
 
+/// What this kernel can do.
+const ENV: Env = Env {
+    psample: psample::AVAILABLE,
+};
+
 /// Validates the payload of an ACTIONS attribute and compiles it, for packets with `key`.
 pub(crate) fn compile<'a>(attrs: &'a [u8], key: &Key) -> Result<Actions, odp::Error<'a>> {
     let memory = Memory {
@@ -98,5 +108,5 @@ pub(crate) fn compile<'a>(attrs: &'a [u8], key: &Key) -> Result<Actions, odp::Er
         data: KVec::new(),
         dump: KVec::new(),
     };
-    odp::actions::compile(attrs, key, &Env { psample: false }, memory)
+    odp::actions::compile(attrs, key, &ENV, memory)
 }
