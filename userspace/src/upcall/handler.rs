@@ -285,9 +285,7 @@ fn flow_to_put(
 
 /// The request that puts a flow.
 fn put(shared: &Shared, flow: &Flow, key: &Key) -> client::Result<Request> {
-    let mask = wire::mask_attrs(key, &flow.mask).ok_or(client::Error::Malformed(
-        "a mask of fields that are not supported",
-    ))?;
+    let mask = wire::mask_attrs(key, &flow.mask)?;
     let actions = flow.actions();
     let put = FlowPut {
         id: FlowId {

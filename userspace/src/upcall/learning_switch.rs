@@ -233,10 +233,6 @@ impl LearningSwitch {
 
         let tci = key.vlan.tci.get();
         let tag = (tci & VLAN_TAG_PRESENT != 0).then_some(tci);
-        if tag.is_none() && matches!(key.eth_type.get(), 0x8100 | 0x88a8) {
-            // A tag that is cut off: not worth a flow.
-            return Admission::Refused(None);
-        }
         (mask.vlan, mask.cvlan) = vlan_mask(key);
         let Some(vid) = mode.admit(tci & VID_MASK) else {
             return Admission::Refused(Some(mask));

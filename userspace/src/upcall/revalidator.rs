@@ -300,7 +300,7 @@ fn finish(
 fn modify(shared: &Shared, flow: &Flow, actions: &Actions) -> client::Result<Request> {
     let mask = flow
         .with_installed(|installed| wire::mask_attrs(installed.key, installed.mask))
-        .flatten();
+        .transpose()?;
     let put = FlowPut {
         id: FlowId {
             ufid: Some(flow.ufid),
