@@ -15,7 +15,7 @@ CMD ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-export KVER TESTS CMD V OVS_CACHE OVS_MIRROR OVS_ACCEL
+export KVER TESTS CMD V OVS_CACHE OVS_MIRROR OVS_ACCEL CASES BOOTS REPS QUICK OUT
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
@@ -45,6 +45,9 @@ check: ## all tests; TESTS=pattern chooses among them
 
 vm: setup ## a shell in a VM with the module loaded; CMD='...' runs that instead
 	@$(WS)/vm.sh
+
+bench: ## C and Rust in one boot of User Mode Linux: a table, JSON, a chart
+	@selftests/bench/bench.sh
 
 setup: ## only fetch and make what builds and tests need
 	@$(WS)/setup.sh
@@ -81,5 +84,5 @@ help: ## this list
 	@echo
 	@echo "  KDIR=DIR  KVER=RELEASE  TESTS=PATTERN  V=1  OVS_CACHE=DIR  OVS_MIRROR=URI"
 
-.PHONY: all modules userspace demo check vm setup kdir update clippy fmt \
+.PHONY: all modules userspace demo check vm bench setup kdir update clippy fmt \
 	fmt-check lint layering install uninstall clean help

@@ -64,6 +64,14 @@ int ovs_helper_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
 	return skb_cow_head(skb, headroom);
 }
 
+#ifndef CONFIG_TRACEPOINTS
+/* An inline function there. */
+void ovs_helper_consume_skb(struct sk_buff *skb)
+{
+	consume_skb(skb);
+}
+#endif
+
 u32 ovs_helper_skb_get_hash(struct sk_buff *skb)
 {
 	return skb_get_hash(skb);

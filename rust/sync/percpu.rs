@@ -10,7 +10,7 @@
 //! - [`CpuStack`]: a few values, handed out one for each level of recursion.
 //!
 //! Finding this CPU's copy is on the path of each packet, so on x86-64 it is two instructions
-//! instead of a call.
+//! instead of a call, and nothing where there is one CPU.
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
@@ -60,7 +60,11 @@ pub(super) fn this_cpu() -> u32 {
         };
         cpu
     }
-    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
+    #[cfg(not(CONFIG_SMP))]
+    {
+        0
+    }
+    #[cfg(all(CONFIG_SMP, not(all(CONFIG_X86_64, not(CONFIG_UML)))))]
     // SAFETY: Only requires that the task cannot migrate for the result to be of use.
     unsafe {
         bindings::smp_processor_id()
@@ -87,7 +91,12 @@ pub(crate) unsafe fn this_cpu_ptr<T>(ptr: NonNull<T>) -> *mut T {
         };
         ptr.as_ptr().wrapping_byte_add(offset)
     }
-    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
+    #[cfg(not(CONFIG_SMP))]
+    {
+        // The only copy: per-CPU pointers are ordinary ones.
+        ptr.as_ptr()
+    }
+    #[cfg(all(CONFIG_SMP, not(all(CONFIG_X86_64, not(CONFIG_UML)))))]
     // SAFETY: By the requirements of this function.
     unsafe {
         bindings::this_cpu_ptr(ptr.as_ptr().cast()).cast()
