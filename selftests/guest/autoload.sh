@@ -28,6 +28,6 @@ done
 
 unload openvswitch
 check "ovs-dpctl loads the module by itself" ovs-dpctl add-dp auto0
-check "the module does not unload while there is a datapath" eval '! modprobe -r openvswitch'
+check_fails "the module does not unload while there is a datapath" "in use" modprobe -r openvswitch
 ovs-dpctl del-dp auto0
 check "it does after that" unload openvswitch

@@ -15,7 +15,7 @@ world() {
 	ls /sys/class/net
 	ip netns list
 	lsmod | awk '$1 ~ /openvswitch/'
-	cat /proc/net/netlink | wc -l
+	wc -l </proc/net/netlink
 }
 
 ktap_plan 8

@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 120
+"""Actions that decide what becomes of a packet, and how deep they can be nested."""
+
+import errno
+import logging
+import os
+import socket
+import struct
+
+# Scapy has something to say about the name server.
+logging.disable(logging.WARNING)
+
+from scapy.contrib.mpls import MPLS
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.l2 import Dot1Q, Ether
+from scapy.packet import Raw
+
+from lib import ktap, net, ovs, packet
+from lib.ktap import add, defer, equal, find_module, main, test, true
+from lib.lab import Lab
+from lib.netlink import Error, Socket, attr, be16, nest, parse, string, u16, u32
+from lib.ovs import Act, Key, Pk, output, recirc, refused, trunc
+
+IP4, IP6 = 0x0800, 0x86DD
+A, B = "02:00:00:00:0a:01", "02:00:00:00:0b:01"
+lab = None
+
+
+def setup():
+    global lab
+    os.sched_setaffinity(0, {0})
+    net.load()
+    find_module()
+    net.quiet_devices()
+    lab = Lab()
+
+
+def ether(kind):
+    return Ether(src=A, dst=B, type=kind)
+
+
+def datagram(kind, size=64, ttl=64, sport=1000, dport=2000, swap=False, **fields):
+    """An Ethernet frame with a UDP datagram, as scapy builds it."""
+    ends = ("1", "2")[:: -1 if swap else 1]
+    if kind == IP4:
+        ip = IP(src=f"10.1.0.{ends[0]}", dst=f"10.1.0.{ends[1]}", id=7, ttl=ttl, **fields)
+    else:
+        ip = IPv6(src=f"fd01::{ends[0]}", dst=f"fd01::{ends[1]}", hlim=ttl, **fields)
+    ports = (dport, sport) if swap else (sport, dport)
+    return ether(kind) / ip / UDP(sport=ports[0], dport=ports[1]) / Raw(bytes(i & 255 for i in range(size)))
+
+
+def both(name):
+    """Decorator: a test for IPv4 and one for IPv6."""
+
+    def wrap(function):
+        for version, kind in (("IPv4", IP4), ("IPv6", IP6)):
+            add(f"{version}: {name}", function, kind)
+        return function
+
+    return wrap
+
+
+def clone(*actions):
+    return nest(Act.CLONE, *actions)
+
+
+def sample(probability, *actions):
+    return nest(Act.SAMPLE, u32(1, probability), nest(2, *actions))
+
+
+def check_pkt_len(size, greater=b"", less_equal=b""):
+    return nest(Act.CHECK_PKT_LEN, u16(1, size), nest(2, greater), nest(3, less_equal))
+
+
+def dec_ttl(*actions):
+    return nest(Act.DEC_TTL, nest(1, *actions))
+
+
+def hash_action(alg, basis=0):
+    return attr(Act.HASH, struct.pack("=II", alg, basis))
+
+
+def drop(error=0):
+    return u32(Act.DROP, error)
+
+
+ALWAYS, NEVER = 0xFFFFFFFF, 0
+
+# The one action whose arguments are parsed strictly.
+NESTED = 0x8000
+
+
+@both("dec_ttl counts down, and its actions are for those that expire")
+def decrement_ttl(kind):
+    lab.both_ways(bytes(datagram(kind)), dec_ttl() + output(2), {2: [bytes(datagram(kind, ttl=63))]})
+    lab.both_ways(bytes(datagram(kind, ttl=2)), dec_ttl() + output(2), {2: [bytes(datagram(kind, ttl=1))]})
+    for ttl in (0, 1):
+        data = bytes(datagram(kind, ttl=ttl))
+        lab.both_ways(data, dec_ttl() + output(2), {})
+        lab.both_ways(data, dec_ttl(output(3)) + output(2), {3: [data]})
+
+
+@test
+def decrement_ttl_others():
+    """dec_ttl under a VLAN tag, and of what is not IP"""
+    data = bytes(datagram(IP4))
+    tagged = data[:12] + bytes.fromhex("81000064") + data[12:]
+    wanted = bytes(datagram(IP4, ttl=63))
+    wanted = wanted[:12] + bytes.fromhex("81000064") + wanted[12:]
+    lab.both_ways(tagged, dec_ttl() + output(2), {2: [wanted]})
+    for action in (dec_ttl(), dec_ttl(output(3))):
+        data = packet.arp_request()
+        lab.both_ways(data, action + output(2), {2: [data]})
+
+
+@both("check_pkt_len chooses by the length of the frame")
+def packet_length(kind):
+    data = bytes(datagram(kind))
+    size = len(data)
+    for limit, port in ((size - 1, 3), (size, 2), (size + 1, 2)):
+        lab.both_ways(data, check_pkt_len(limit, output(3), output(2)), {port: [data]})
+        lab.both_ways(data, check_pkt_len(limit, output(3), output(2)) + output(1), {port: [data], 1: [data]})
+    # What is done to the packet inside is not done to it outside.
+    other = bytes(datagram(kind, ttl=63))
+    lab.both_ways(data, check_pkt_len(size, b"", dec_ttl() + output(2)) + output(3), {2: [other], 3: [data]})
+    lab.both_ways(data, check_pkt_len(size), {})
+
+
+@test
+def packet_length_mru():
+    """check_pkt_len of a packet that was put together counts its largest fragment"""
+    data = bytes(datagram(IP4, 3000))
+    for mru, port in ((1486, 2), (1487, 3)):
+        lab.dp.execute(data, check_pkt_len(1500, output(3), trunc(100) + output(2)), u16(Pk.MRU, mru))
+        if port == 2:
+            lab.expect({2: [data[:100]]})
+        else:
+            # It goes out as fragments.
+            true(len(receive(3)) == 3, "fragments")
+            lab.expect({})
+
+
+def receive(port, wanted=3):
+    found = []
+    while len(found) < wanted and (data := lab.wires[port].receive()) is not None:
+        found.append(data)
+    return found
+
+
+@test
+def sampling():
+    """sample: always, never, and now and then"""
+    data = bytes(datagram(IP4))
+    lab.both_ways(data, sample(ALWAYS, output(2)) + output(3), {2: [data], 3: [data]})
+    lab.both_ways(data, sample(NEVER, output(2)) + output(3), {3: [data]})
+    lab.both_ways(data, sample(ALWAYS, output(2)), {2: [data]})
+    lab.both_ways(data, sample(NEVER, output(2)), {})
+    changed = bytes(datagram(IP4, ttl=63))
+    lab.both_ways(data, sample(ALWAYS, dec_ttl() + output(2)) + output(3), {2: [changed], 3: [data]})
+    # Of 800 a quarter, give or take five standard deviations.
+    lab.dp.execute(data, sample(ALWAYS // 4, output(2)) * 800)
+    lab.dp.execute(lab_marker(), output(2))
+    got = 0
+    while lab.wires[2].receive() == data:
+        got += 1
+    true(139 <= got <= 261, f"{got} of 800 were sampled")
+
+
+def lab_marker():
+    return bytes(datagram(IP4, sport=1))
+
+
+@test
+def clones():
+    """clone: what happens in it stays in it"""
+    data, changed = bytes(datagram(IP4)), bytes(datagram(IP4, ttl=63))
+    lab.both_ways(data, clone(dec_ttl() + output(2)) + output(3), {2: [changed], 3: [data]})
+    lab.both_ways(data, output(3) + clone(dec_ttl() + output(2)), {2: [changed], 3: [data]})
+    lab.both_ways(data, clone() + output(2), {2: [data]})
+    lab.both_ways(data, clone(), {})
+    # A length to cut to does not get out either.
+    lab.both_ways(data, clone(trunc(20)) + output(2), {2: [data]})
+    lab.both_ways(data, clone(trunc(20) + output(2)) + output(3), {2: [data[:20]], 3: [data]})
+
+
+@test
+def many_copies():
+    """twenty copies that are changed each, one after the other"""
+    data = bytes(datagram(IP4))
+    actions = b"".join(clone(ovs.push_vlan(0x1000 | i) + output(2)) for i in range(1, 21))
+    wanted = [data[:12] + struct.pack(">HH", 0x8100, i) + data[12:] for i in range(1, 21)]
+    lab.both_ways(data, actions + output(3), {2: wanted, 3: [data]})
+
+
+@test
+def nested_copies():
+    """copies of copies, four deep, each with a change of its own"""
+    data = bytes(datagram(IP4))
+    inner = b""
+    for _ in range(4):
+        inner = clone(dec_ttl() + output(2) + inner) + output(3)
+    lab.dp.execute(data, inner)
+    lab.dp.execute(bytes(lab_marker()), output(2) + output(3))
+    got = {2: [], 3: []}
+    for port, found in got.items():
+        while (frame := lab.wires[port].receive()) != bytes(lab_marker()):
+            true(frame is not None, f"nothing came out of port {port} any more")
+            found.append(frame)
+    # The C module defers some, so that they come in another order.
+    equal(sorted(got[2]), sorted(bytes(datagram(IP4, ttl=64 - i)) for i in range(1, 5)), "port 2")
+    equal(sorted(got[3]), sorted(bytes(datagram(IP4, ttl=64 - i)) for i in range(4)), "port 3")
+
+
+@test
+def nesting_limit():
+    """lists of actions: sixteen within each other at most"""
+    data = bytes(datagram(IP4))
+    for wrap in (clone, lambda inner: sample(ALWAYS, inner)):
+        actions = output(2)
+        for _ in range(16):
+            actions = wrap(actions)
+        lab.dp.execute(data, actions)
+        lab.expect({2: [data]})
+        refused(errno.EOVERFLOW, lab.dp.execute, data, wrap(actions))
+
+
+@test
+def unsafe_actions():
+    """what is refused is in the log, where tools look for it, unless it is a probe"""
+
+    def logged():
+        text = net.run("dmesg")
+        return text.count("ctions may not be safe on all matching packets")
+
+    before = logged()
+    key = ovs.in_port(1) + ovs.eth() + ovs.eth_type(0x88B5)
+    refused(errno.EINVAL, lab.dp.flow, key, drop() + output(1))
+    equal(logged() - before, 1, "messages")
+    refused(errno.EINVAL, lab.dp.flow, key, drop() + output(1), attr(ovs.Fl.PROBE))
+    equal(logged() - before, 1, "messages")
+    lab.dp.flow(key, output(1), attr(ovs.Fl.UFID, b"unsafe"))
+    refused(errno.EINVAL, lab.dp.request, ovs.FLOW, ovs.SET, attr(ovs.Fl.KEY, key), attr(ovs.Fl.ACTIONS, drop() + output(1)), attr(ovs.Fl.UFID, b"unsafe"))
+    equal(logged() - before, 2, "messages")
+    lab.dp.flush()
+
+
+def dp_hash(data, action):
+    """The hash that an action gives a packet, as the key of an upcall tells it."""
+    lab.nl.pending()
+    lab.dp.execute(data, action + recirc(77), key=ovs.in_port(1))
+    key = dict(parse(lab.upcall().get(Pk.KEY)))
+    equal(struct.unpack("=I", key[Key.RECIRC_ID])[0], 77, "recirculation id")
+    return struct.unpack("=I", key[Key.DP_HASH])[0]
+
+
+@both("hash: the same for a flow, another one for others, never zero")
+def hashing(kind):
+    lab.dp.flush()
+    data = bytes(datagram(kind))
+    for alg in (0, 1):
+        first = dp_hash(data, hash_action(alg))
+        true(first != 0, "it is not zero")
+        equal(dp_hash(bytes(datagram(kind, size=70, ttl=3)), hash_action(alg)), first, "another packet of the flow")
+        true(dp_hash(bytes(datagram(kind, sport=1001)), hash_action(alg)) != first, "another flow has another")
+        true(dp_hash(data, hash_action(alg, 5)) != first, "another basis makes another")
+        back = dp_hash(bytes(datagram(kind, swap=True)), hash_action(alg))
+        if alg == 1:
+            equal(back, first, "symmetric hash of the other direction")
+    refused(errno.EINVAL, lab.dp.execute, data, hash_action(2) + output(1))
+
+
+def jhash_1word(word, initval):
+    """As the kernel has it."""
+
+    def rol(value, by):
+        return (value << by | value >> 32 - by) & 0xFFFFFFFF
+
+    init = initval + 0xDEADBEEF + 4
+    a, b, c = (word + init) & 0xFFFFFFFF, init & 0xFFFFFFFF, init & 0xFFFFFFFF
+    for x, y, by in (("c", "b", 14), ("a", "c", 11), ("b", "a", 25), ("c", "b", 16), ("a", "c", 4), ("b", "a", 14), ("c", "b", 24)):
+        v = {"a": a, "b": b, "c": c}
+        v[x] = ((v[x] ^ v[y]) - rol(v[y], by)) & 0xFFFFFFFF
+        a, b, c = v["a"], v["b"], v["c"]
+    return c
+
+
+@test
+def hash_given():
+    """hash of a packet whose own hash user space tells"""
+    data = bytes(datagram(IP4))
+    for own, basis in ((0x12345678, 0), (1, 0xFFFFFFFF)):
+        lab.nl.pending()
+        given = attr(Pk.HASH, struct.pack("=Q", own | 3 << 32))
+        lab.dp.execute(data, hash_action(0, basis) + recirc(78), given, key=ovs.in_port(1))
+        key = dict(parse(lab.upcall().get(Pk.KEY)))
+        equal(struct.unpack("=I", key[Key.DP_HASH])[0], jhash_1word(own, basis), "hash")
+
+
+@test
+def conntrack_clear():
+    """ct_clear forgets what the key has of a connection"""
+    data = bytes(datagram(IP4))
+    key = ovs.in_port(1) + u32(Key.CT_STATE, 0x22) + u16(Key.CT_ZONE, 5) + u32(Key.CT_MARK, 6) + attr(Key.CT_LABELS, b"7" * 16)
+    lab.nl.pending()
+    lab.dp.execute(data, recirc(79), key=key)
+    got = dict(parse(lab.upcall().get(Pk.KEY)))
+    equal((got[Key.CT_STATE], got[Key.CT_MARK]), (struct.pack("=I", 0x22), struct.pack("=I", 6)), "state and mark")
+    lab.dp.execute(data, attr(Act.CT_CLEAR) + recirc(80), key=key)
+    got = dict(parse(lab.upcall().get(Pk.KEY)))
+    equal([got[k].strip(b"\0") for k in (Key.CT_STATE, Key.CT_ZONE, Key.CT_MARK, Key.CT_LABELS)], [b""] * 4, "fields")
+
+
+@test
+def set_metadata():
+    """set of priority and mark, whole and masked, as the key has them afterwards"""
+    data = bytes(datagram(IP4))
+    key = ovs.in_port(1) + u32(Key.PRIORITY, 0xF0F0) + u32(Key.SKB_MARK, 0xFF00FF)
+    actions = ovs.set_masked(Key.PRIORITY, struct.pack("=I", 0x0F), struct.pack("=I", 0xFF))
+    actions += ovs.set_key(u32(Key.SKB_MARK, 3)) + recirc(81)
+    lab.nl.pending()
+    lab.dp.execute(data, actions, key=key)
+    got = dict(parse(lab.upcall().get(Pk.KEY)))
+    equal((got[Key.PRIORITY], got[Key.SKB_MARK]), (struct.pack("=I", 0xF00F), struct.pack("=I", 3)), "priority and mark")
+
+
+class Samples:
+    """What psample tells its listeners."""
+
+    ORIGSIZE, GROUP, GROUP_SEQ, RATE, DATA = 2, 3, 4, 5, 6
+    IIFINDEX, COOKIE = 0, 15
+
+    def __init__(self):
+        self.nl = Socket()
+        defer(self.nl.close)
+        group = self.nl.family("psample")[2]["packets"]
+        self.nl.sock.setsockopt(270, 1, group)
+
+    def next(self):
+        data = self.nl.receive()[0]
+        return dict(parse(data[20:]))
+
+
+def psample(group, cookie=None):
+    return nest(Act.PSAMPLE | NESTED, u32(1, group), *([attr(2, cookie)] if cookie else []))
+
+
+@test
+def psampling():
+    """psample: packets for collectors, cut off or whole, with cookie and probability"""
+    net.run("modprobe", "psample")
+    listener = Samples()
+    data = bytes(datagram(IP4))
+    lab.both_ways(data, psample(42, b"cookie") + output(2), {2: [data]})
+    for _ in range(2):
+        got = listener.next()
+        equal(struct.unpack("=I", got[Samples.GROUP])[0], 42, "group")
+        equal(got[Samples.DATA].hex(), data.hex(), "packet")
+        equal(struct.unpack("=I", got[Samples.ORIGSIZE])[0], len(data), "size")
+        equal(got[Samples.COOKIE], b"cookie", "cookie")
+        equal(struct.unpack("=I", got[Samples.RATE])[0], ALWAYS, "probability")
+        equal(struct.unpack("=H", got[Samples.IIFINDEX][:2])[0], net.ifindex("p1"), "interface")
+    # The length to cut to holds once.
+    lab.dp.execute(data, trunc(30) + psample(1) + output(2))
+    got = listener.next()
+    equal(got[Samples.DATA].hex(), data[:30].hex(), "packet")
+    true(Samples.COOKIE not in got, "no cookie")
+    lab.expect({2: [data]})
+    lab.dp.execute(data, sample(0xFFFFFFFE, psample(1)) + psample(2))
+    got = [listener.next(), listener.next()]
+    equal([struct.unpack("=I", g[Samples.GROUP])[0] for g in got], [1, 2], "groups")
+    equal([struct.unpack("=I", g[Samples.RATE])[0] for g in got], [0xFFFFFFFE, ALWAYS], "probabilities")
+    refused(errno.EINVAL, lab.dp.execute, data, nest(Act.PSAMPLE | NESTED, attr(2, b"x")))
+    lab.expect({})
+
+
+def fragments(kind, data, mru, front=14):
+    """The fragments of a frame, as scapy cuts them; the IPv6 ones have identification zero."""
+    frame, payload = data[:front], data[front:]
+    if kind == IP4:
+        ip = IP(payload)
+        size = (mru - 20) // 8 * 8
+        rest, found = bytes(ip.payload), []
+        for at in range(0, len(rest), size):
+            piece = rest[at : at + size]
+            head = IP(payload[:20])
+            head.frag, head.flags = at // 8, "MF" if at + size < len(rest) else 0
+            del head.len
+            del head.chksum
+            found.append(frame + bytes(head / Raw(piece)))
+        return found
+    ip = IPv6(payload)
+    size = (mru - 48) // 8 * 8
+    rest, found = bytes(ip.payload), []
+    for at in range(0, len(rest), size):
+        piece = rest[at : at + size]
+        head = IPv6(payload[:40])
+        head.nh = 44
+        del head.plen
+        more = int(at + size < len(rest))
+        found.append(frame + bytes(head / IPv6ExtHdrFragment(nh=17, offset=at // 8, m=more, id=0) / Raw(piece)))
+    return found
+
+
+def without_id(kind, frame, front=14):
+    """The fragment without the identification that the kernel chose."""
+    at = front + 44
+    return frame if kind == IP4 else frame[:at] + bytes(4) + frame[at + 4 :]
+
+
+@both("fragmented on output as it was received, by MRU")
+def fragmentation(kind):
+    data = bytes(datagram(kind, 4000))
+    for mru in (1500, 1400):
+        lab.dp.execute(data, output(2) + output(3), u16(Pk.MRU, mru))
+        wanted = fragments(kind, data, mru)
+        for port in (2, 3):
+            got = receive(port, len(wanted))
+            equal([without_id(kind, g).hex() for g in got], [w.hex() for w in wanted], f"fragments out of port {port}")
+        lab.expect({})
+    # What is short enough goes out as it is.
+    data = bytes(datagram(kind, 1000))
+    lab.dp.execute(data, output(2), u16(Pk.MRU, 1500))
+    lab.expect({2: [data]})
+
+
+@both("fragments have the VLAN tags of the packet")
+def fragmentation_vlan(kind):
+    plain = bytes(datagram(kind, 3000))
+    tag, other = struct.pack(">HH", 0x8100, 0x2064), struct.pack(">HH", 0x88A8, 0x0005)
+    cases = [(tag, ovs.push_vlan(0x3064))]
+    if ktap.RUST:
+        # The C module takes the inner tag for the IP header.
+        cases.append((other + tag, ovs.push_vlan(0x3064) + ovs.push_vlan(0x1005, 0x88A8)))
+    for tags, actions in cases:
+        lab.dp.execute(plain, actions + output(2), u16(Pk.MRU, 1500))
+        wanted = [w[:12] + tags + w[12:] for w in fragments(kind, plain, 1500)]
+        got = receive(2, len(wanted))
+        equal([without_id(kind, g, 14 + len(tags)).hex() for g in got], [w.hex() for w in wanted], "fragments")
+    lab.expect({})
+
+
+@both("fragments have the MPLS labels of the packet")
+def fragmentation_mpls(kind):
+    plain = bytes(datagram(kind, 3000))
+    entries = bytes(MPLS(label=2, s=0, ttl=9) / MPLS(label=1, s=1, ttl=9))
+    actions = b"".join(attr(Act.PUSH_MPLS, e + struct.pack(">Hxx", 0x8847)) for e in (entries[4:], entries[:4]))
+    lab.dp.execute(plain, actions + output(2), u16(Pk.MRU, 1400))
+    wanted = [w[:12] + b"\x88\x47" + entries + w[14:] for w in fragments(kind, plain, 1400)]
+    got = receive(2, len(wanted))
+    equal([without_id(kind, g, 22).hex() for g in got], [w.hex() for w in wanted], "fragments")
+    lab.expect({})
+
+
+@both("what is longer than the port takes is dropped")
+def fragmentation_mtu(kind):
+    data = bytes(datagram(kind, 3000))
+    net.ip("link set p2 mtu 1400")
+    defer(net.ip, "link set p2 mtu 9000")
+    lab.dp.execute(data, output(2), u16(Pk.MRU, 1500))
+    lab.expect({})
+    lab.dp.execute(data, output(2))
+    lab.expect({})
+    lab.dp.execute(data, output(2), u16(Pk.MRU, 1400))
+    equal(len(receive(2)), 3, "fragments")
+    lab.expect({})
+
+
+@test
+def fragmentation_impossible():
+    """what cannot be fragmented is dropped"""
+    if not ktap.RUST:
+        raise ktap.Skip("the C module has a WARNING to say")
+    data = bytes(ether(0x88B5)) + bytes(3000)
+    lab.dp.execute(data, output(2), u16(Pk.MRU, 1500))
+    lab.expect({})
+    # Four labels are too much to put before each fragment.
+    data = bytes(datagram(IP4, 3000))
+    actions = attr(Act.PUSH_MPLS, bytes(4) + struct.pack(">Hxx", 0x8847)) * 5
+    lab.dp.execute(data, actions + output(2), u16(Pk.MRU, 1500))
+    lab.expect({})
+
+
+if __name__ == "__main__":
+    main(setup)

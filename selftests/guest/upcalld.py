@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 180
+"""ovs-upcalld as a learning switch: flooding, learning, moves, aging, VLANs, start and end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+
+from lib import net, ovs, packet
+from lib.ktap import defer, equal, find_module, main, show, test, true
+from lib.net import Wire
+from lib.ovs import Datapath
+
+PORTS = (1, 2, 3, 4)
+wires = {}
+dp = None
+
+
+def setup():
+    net.load()
+    find_module()
+    net.quiet_devices()
+    for i in PORTS:
+        net.veth(f"p{i}", f"e{i}")
+    switch()
+
+
+def switch():
+    """A datapath with all ports."""
+    global dp
+    dp = Datapath()
+    for i in PORTS:
+        dp.add(f"p{i}", number=i)
+        wires[i] = Wire(f"e{i}")
+
+
+class Upcalld:
+    """The daemon, for as long as a test runs."""
+
+    def __init__(self, *options):
+        for wire in wires.values():
+            wire.drain()
+        self.log = tempfile.NamedTemporaryFile("w+", encoding="utf-8")
+        command = ["ovs-upcalld", *options, "dp0"]
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        defer(self.end)
+        net.wait_for(lambda: self.process.poll() is not None or "dispatch mode" in self.said(), "ovs-upcalld starts")
+        true(self.process.poll() is None, self.said())
+
+    def said(self):
+        with open(self.log.name, encoding="utf-8") as log:
+            return log.read()
+
+    def end(self, number=signal.SIGTERM):
+        """Its exit status."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+def station(number):
+    return bytes.fromhex("0200000001") + bytes([number])
+
+
+counter = 0
+
+
+def frame(src, dst, tags=()):
+    """Each is another one."""
+    global counter
+    counter += 1
+    body = packet.ipv4(packet.udp(f"number {counter:6}".encode()), packet.UDP)
+    return packet.tagged(packet.pad(packet.ether(body, 0x0800, src, dst)), *tags)
+
+
+def expect(data, port, *ports, tags=None, sent=()):
+    """A packet from a station comes out of these ports alone. Tags: {port: tags}, for those who get any."""
+    wires[port].send(packet.tagged(data, *sent))
+    for i in ports:
+        got = wires[i].receive()
+        wanted = packet.tagged(data, *(tags or {}).get(i, ()))
+        true(got == wanted, f"port {i} got {show(got)}, wanted {show(wanted)}")
+    for i in PORTS:
+        extra = wires[i].drain()
+        true(not extra, f"port {i} got more: {extra}")
+
+
+def dropped(data, port, *ports, tags=None, sent=(), after=()):
+    """A packet does not come out anywhere; one after it that is flooded does."""
+    wires[port].send(packet.tagged(data, *sent))
+    expect(frame(station(0x77), packet.BROADCAST), port, *ports, tags=tags, sent=after)
+
+
+def learn(number, port):
+    expect(frame(station(number), packet.BROADCAST), port, *(i for i in PORTS if i != port))
+
+
+@test
+def flood():
+    """unknown stations and broadcasts: to all ports but the packet's own"""
+    Upcalld()
+    for port in PORTS:
+        others = [i for i in PORTS if i != port]
+        expect(frame(station(port), station(99)), port, *others)
+        expect(frame(station(port), packet.BROADCAST), port, *others)
+        expect(frame(station(port), bytes.fromhex("01005e000005")), port, *others)
+
+
+@test
+def learning():
+    """what is sent to a station that was heard goes to its port alone"""
+    Upcalld()
+    for port in PORTS:
+        learn(port, port)
+    for port in PORTS:
+        for to in PORTS:
+            if port != to:
+                expect(frame(station(port), station(to)), port, to)
+    # To a station behind the same port: nowhere.
+    learn(9, 1)
+    wires[1].send(frame(station(1), station(9)))
+    expect(frame(station(1), station(2)), 1, 2)
+
+
+@test
+def in_kernel():
+    """from the second packet on the datapath does it alone"""
+    Upcalld()
+    learn(1, 1)
+    learn(2, 2)
+    expect(frame(station(1), station(2)), 1, 2)
+    before = dp.stats()
+    for _ in range(10):
+        expect(frame(station(1), station(2)), 1, 2)
+    after = dp.stats()
+    equal((after[0] - before[0], after[1] - before[1]), (10, 0), "hits and misses")
+
+
+@test
+def move():
+    """a station that moves is followed, also against flows that are in use"""
+    Upcalld()
+    learn(1, 1)
+    learn(2, 2)
+    for port in (3, 4, 1):
+        expect(frame(station(2), station(1)), 2, *([1] if port == 3 else [3] if port == 4 else [4]))
+        learn(1, port)
+        # Flows to where it was are replaced within a round.
+        net.wait_for(lambda p=port: reaches(2, 1, p), "packets follow it")
+
+
+def reaches(src, dst, port):
+    """Whether a packet from a station comes out of this port alone."""
+    data = frame(station(src), station(dst))
+    wires[src].send(data)
+    got = {i: wires[i].receive(0.5 if i == port else 0) for i in sorted(PORTS, key=lambda i: i != port)}
+    return [i for i in PORTS if got[i] is not None] == [port] and got[port] == data
+
+
+def flooded(src, dst):
+    data = frame(station(src), station(dst))
+    wires[src].send(data)
+    got = [wires[i].receive(0.5) for i in PORTS if i != src]
+    return got == [data] * (len(PORTS) - 1)
+
+
+@test
+def aging():
+    """idle flows are removed, silent stations forgotten"""
+    Upcalld("--max-idle", "0.5", "--mac-aging", "3")
+    learn(1, 1)
+    learn(2, 2)
+    expect(frame(station(1), station(2)), 1, 2)
+    true(dp.stats()[3] > 0, "no flow")
+    net.wait_for(lambda: dp.stats()[3] == 0, "flows are removed")
+    net.wait_for(lambda: flooded(1, 2), "the station is forgotten")
+
+
+@test
+def vlans():
+    """access ports, a trunk, a trunk with a native VLAN"""
+    Upcalld("-p", "p1:access=10", "-p", "p2:access=10", "-p", "p3:access=20", "-p", "p4:trunk=10,20,30")
+    ten, twenty, thirty, forty = (((0x8100, vid),) for vid in (10, 20, 30, 40))
+    expect(frame(station(1), packet.BROADCAST), 1, 2, 4, tags={4: ten})
+    expect(frame(station(3), packet.BROADCAST), 3, 4, tags={4: twenty})
+    expect(frame(station(4), packet.BROADCAST), 4, 3, sent=twenty)
+    expect(frame(station(4), packet.BROADCAST), 4, 1, 2, sent=ten)
+    # Known: tagged and untagged.
+    expect(frame(station(1), station(4)), 1, 4, tags={4: ten})
+    expect(frame(station(4), station(1)), 4, 1, sent=ten)
+    expect(frame(station(3), station(4)), 3, 4, tags={4: twenty})
+    expect(frame(station(4), station(3)), 4, 3, sent=twenty)
+    # The station is known in another VLAN only.
+    expect(frame(station(3), station(1)), 3, 4, tags={4: twenty})
+    # Nobody else is in VLAN 30; the trunk is not in 40; the access port takes no tags.
+    dropped(frame(station(4), packet.BROADCAST), 4, 3, sent=thirty, after=twenty)
+    dropped(frame(station(4), packet.BROADCAST), 4, 3, sent=forty, after=twenty)
+    dropped(frame(station(4), packet.BROADCAST), 4, 3, after=twenty)
+    dropped(frame(station(1), packet.BROADCAST), 1, 2, 4, sent=ten, tags={4: ten})
+
+
+@test
+def native():
+    """the native VLAN of a trunk leaves it without a tag"""
+    Upcalld("-p", "p1:trunk=10:native=1", "-p", "p2:access=1", "-p", "p3:native-tagged=1:trunk=10", "-p", "p4:access=10")
+    one, ten = ((0x8100, 1),), ((0x8100, 10),)
+    expect(frame(station(1), packet.BROADCAST), 1, 2, 3, tags={3: one})
+    expect(frame(station(2), packet.BROADCAST), 2, 1, 3, tags={3: one})
+    expect(frame(station(3), packet.BROADCAST), 3, 1, 2, sent=one)
+    expect(frame(station(4), packet.BROADCAST), 4, 1, 3, tags={1: ten, 3: ten})
+
+
+@test
+def priority_tag():
+    """priority bits stay with a packet through a trunk"""
+    Upcalld("-p", "p1:trunk=10", "-p", "p2:trunk=10", "-p", "p3:access=20", "-p", "p4:access=20")
+    tag = ((0x8100, 0x600A),)
+    expect(frame(station(1), packet.BROADCAST), 1, 2, sent=tag, tags={2: tag})
+
+
+@test
+def reserved():
+    """what is meant for neighbours only is not forwarded, unless told"""
+    data = frame(station(1), bytes.fromhex("0180c2000000"))
+    daemon = Upcalld()
+    dropped(data, 1, 2, 3, 4)
+    daemon.end()
+    Upcalld("--forward-bpdu")
+    expect(data, 1, 2, 3, 4)
+
+
+@test
+def no_learning():
+    """--flood: all packets go to all ports"""
+    Upcalld("--flood")
+    learn(1, 1)
+    learn(2, 2)
+    expect(frame(station(1), station(2)), 1, 2, 3, 4)
+
+
+@test
+def ports_come_and_go():
+    """ports that are added take part; stations of removed ones are forgotten"""
+    Upcalld()
+    learn(4, 4)
+    expect(frame(station(1), station(4)), 1, 4)
+    dp.remove(4)
+    net.wait_for(gone, "the station is forgotten")
+    dp.add("p4", number=4)
+    net.wait_for(lambda: flooded(1, 99), "the port takes part")
+    learn(4, 4)
+    net.wait_for(lambda: reaches(1, 4, 4), "packets go to the port alone")
+
+
+def gone():
+    data = frame(station(1), station(4))
+    wires[1].send(data)
+    return [wires[i].receive(0.5) for i in (2, 3)] == [data, data]
+
+
+@test
+def internal():
+    """the host takes part through the internal port"""
+    net.up("dp0")
+    wires[0] = Wire("dp0")
+    Upcalld()
+    data = frame(station(1), packet.BROADCAST)
+    expect(data, 1, 2, 3, 4)
+    equal(wires[0].receive(), data, "packet to the host")
+    data = frame(net.mac("dp0"), station(1))
+    expect(data, 0, 1)
+    data = frame(station(1), net.mac("dp0"))
+    expect(data, 1)
+    equal(wires[0].receive(), data, "packet to the host")
+    del wires[0]
+    net.ip("link set dp0 down")
+
+
+@test
+def terminated():
+    """SIGTERM and SIGINT: it ends with status 0, flows are gone, and it starts again"""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        daemon = Upcalld()
+        learn(1, 1)
+        true(dp.stats()[3] > 0, "no flow")
+        equal(daemon.end(number), 0, "status")
+        true("misses:" in daemon.said(), f"no statistics: {daemon.said()}")
+        equal(dp.stats()[3], 0, "flows")
+    Upcalld()
+    learn(1, 1)
+
+
+@test
+def killed():
+    """after SIGKILL it starts again, and nothing of the old flows stays"""
+    daemon = Upcalld()
+    learn(1, 1)
+    learn(2, 2)
+    daemon.end(signal.SIGKILL)
+    dp.flow_from(3, ovs.output(1))
+    Upcalld()
+    learn(3, 3)
+    expect(frame(station(1), station(3)), 1, 3)
+
+
+@test
+def kept():
+    """--keep-flows leaves the flows"""
+    daemon = Upcalld("--keep-flows")
+    learn(1, 1)
+    count = dp.stats()[3]
+    equal(daemon.end(), 0, "status")
+    equal(dp.stats()[3], count, "flows")
+    dp.flush()
+
+
+@test
+def twice():
+    """a datapath has one ovs-upcalld only; one that does not exist has none"""
+    Upcalld()
+    for name, why in (("dp0", "another process"), ("nothing", "does not exist")):
+        done = subprocess.run(["ovs-upcalld", name], capture_output=True, text=True, timeout=20, check=False)
+        equal(done.returncode, 1, "status")
+        true(why in done.stderr, done.stderr)
+    learn(1, 1)
+
+
+@test
+def asked():
+    """SIGUSR1: it prints its statistics and goes on"""
+    daemon = Upcalld()
+    learn(1, 1)
+    daemon.process.send_signal(signal.SIGUSR1)
+    net.wait_for(lambda: "misses:" in daemon.said(), "statistics")
+    learn(2, 2)
+
+
+@test
+def per_vport():
+    """dispatch by port works, too, and is undone at the end"""
+    daemon = Upcalld("--dispatch", "per-vport")
+    learn(1, 1)
+    learn(2, 2)
+    expect(frame(station(1), station(2)), 1, 2)
+    daemon.end()
+    equal(dp.port(1).get(ovs.Vp.UPCALL_PID)[:4], bytes(4), "pid of a port")
+
+
+@test
+def many_stations():
+    """thousands of stations that send at once: it stays within its limits and goes on"""
+    daemon = Upcalld("--flow-limit", "200", "--mac-table-size", "500")
+    learn(1, 1)
+    for i in range(3000):
+        wires[2].send(packet.udp4(src=bytes.fromhex("0a0000") + i.to_bytes(3, "big"), dst=station(1)))
+    misses = dp.stats()[1]
+    net.wait_for(lambda: dp.stats()[3] <= 400, "flows are few")
+    true(misses > 0, "no misses")
+    for wire in wires.values():
+        wire.drain()
+    net.wait_for(lambda: reaches(3, 1, 1), "packets go on")
+    equal(daemon.end(), 0, "status")
+
+
+@test
+def datapath_deleted():
+    """it ends when the datapath is deleted"""
+    daemon = Upcalld()
+    dp.delete()
+    equal(daemon.process.wait(10), 1, "status")
+    true("deleted" in daemon.said(), daemon.said())
+
+
+if __name__ == "__main__":
+    os.environ["LC_ALL"] = "C"
+    main(setup)
