@@ -8,12 +8,14 @@
 //! - [`rtnetlink`]: the lock of network configuration, and kinds of links.
 //! - [`netlink`] and [`genetlink`]: requests, replies and notifications.
 //! - [`drop_reason`]: reasons for dropping packets that tools can name.
+//! - [`fragment`]: cutting IP packets up on output.
 //! - [`psample`]: packets for those who collect samples.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
 pub(crate) mod device;
 pub(crate) mod drop_reason;
 pub(crate) mod errno;
+pub(crate) mod fragment;
 pub(crate) mod genetlink;
 pub(crate) mod namespace;
 pub(crate) mod netlink;

@@ -10,6 +10,7 @@
 
 #include <linux/compiler_types.h>
 
+#include "fragment.c"
 #include "mm.c"
 #include "net.c"
 #include "netdevice.c"

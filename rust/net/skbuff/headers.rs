@@ -166,13 +166,18 @@ impl SkBuff {
     #[inline]
     pub(crate) fn push_rcsum(&mut self, len: usize) -> Result {
         self.push(len)?;
-        if let super::IpSummed::Complete(_) = self.ip_summed() {
-            // SAFETY: The packet starts with as many bytes, just pushed.
-            unsafe {
-                bindings::skb_postpush_rcsum(self.as_ptr(), self.raw().data.cast(), len as u32)
-            };
-        }
+        self.postpush_rcsum(len);
         Ok(())
+    }
+
+    /// Puts the first `len` bytes, which were pushed and written, in a complete checksum.
+    #[inline]
+    pub(in crate::net) fn postpush_rcsum(&mut self, len: usize) {
+        if let super::IpSummed::Complete(_) = self.ip_summed() {
+            let len = len.min(self.headlen()) as u32;
+            // SAFETY: The packet starts with as many bytes in one piece.
+            unsafe { bindings::skb_postpush_rcsum(self.as_ptr(), self.raw().data.cast(), len) };
+        }
     }
 
     /// Makes sure of `headroom` bytes before the start, in a buffer not shared with a clone.
