@@ -14,15 +14,23 @@ use crate::{
     },
     drop::Reason,
     net::{
+        fragment::{
+            Egress,
+            Version, //
+        },
         psample::Sample,
+        ratelimit,
         skbuff::SkBuff, //
     },
     odp::{
         actions::Userspace,
+        headers::ethertype,
         key::mac_proto,
         Key, //
     },
+    vport::Vport,
 };
+use kernel::prelude::*;
 
 /// Sends a packet out of a port, at most `cutlen` bytes of it.
 pub(super) fn output(
@@ -44,7 +52,66 @@ pub(super) fn output(
         // Out of memory, the packet goes out whole.
         let _ = skb.trim(cutlen.max(header_len(&packet.key)));
     }
-    port.send(ctx, skb, packet.key.mac_proto);
+    let dev = port.device();
+    let mru = u32::from(ctx.mru);
+    if mru == 0 || skb.len() <= mru.saturating_add(dev.hard_header_len().into()) {
+        port.send(ctx, skb, packet.key.mac_proto);
+    } else if mru <= dev.mtu() {
+        fragment(ctx, skb, &port, &packet.key);
+    } else {
+        skb.drop_reason(Reason::PktTooBig);
+    }
+}
+
+/// Where the IP header of a packet is, behind VLAN tags and MPLS labels.
+fn ip_offset(skb: &SkBuff) -> Option<usize> {
+    let mut protocol = u16::from_be_bytes(skb.protocol());
+    if ethertype::is_mpls(protocol) {
+        return skb.inner_network_offset();
+    }
+    let mut offset = skb.network_offset()?;
+    while ethertype::is_vlan(protocol) {
+        // A tag that was pushed when there was one: that one's value, and the type of what follows.
+        let tag: &[u8; 4] = skb.data().get(offset..)?.first_chunk()?;
+        let [_, _, high, low] = *tag;
+        protocol = u16::from_be_bytes([high, low]);
+        offset = offset.checked_add(tag.len())?;
+    }
+    Some(offset)
+}
+
+/// Sends a packet that was put together of fragments, as fragments no longer than those.
+#[cold]
+fn fragment(ctx: &Context<'_>, skb: SkBuff, port: &Vport, key: &Key) {
+    let Some(ip) = ip_offset(&skb).filter(|ip| *ip <= SkBuff::MAX_LINK_LEN) else {
+        if ratelimit::allowed() {
+            pr_info!("netlink: L2 header too long to fragment\n");
+        }
+        return skb.drop_reason(Reason::FragL2TooLong);
+    };
+    let version = match key.eth_type.get() {
+        ethertype::IPV4 => Version::V4,
+        ethertype::IPV6 => Version::V6,
+        other => {
+            if ratelimit::allowed() {
+                let name = port.device().name();
+                pr_warn!("{name}: cannot fragment a packet of type {other:#06x}\n");
+            }
+            return skb.drop_reason(Reason::FragInvalidProto);
+        }
+    };
+    let Some(net) = ctx.dp.net().get(ctx.bh.rcu()) else {
+        return;
+    };
+    let egress = Egress {
+        net,
+        dev: port.device(),
+        mru: ctx.mru,
+    };
+    let mac_proto = key.mac_proto;
+    skb.fragment(version, ip, &egress, ctx.bh, |fragment| {
+        port.send(ctx, fragment, mac_proto);
+    });
 }
 
 /// The length of the Ethernet header, in bytes.
