@@ -98,10 +98,10 @@ fn report(probe: bool, err: netlink::Error) -> netlink::Error {
 /// Logs why actions were refused.
 ///
 /// The second message is one that tools look for.
-fn refuse_actions(probe: bool, err: netlink::Error) -> netlink::Error {
+fn refuse_actions(probe: bool, err: netlink::Error, message: &str) -> netlink::Error {
     let err = report(probe, err);
     if !probe && ratelimit::allowed() {
-        pr_info!("netlink: Flow actions may not be safe on all matching packets.\n");
+        pr_info!("netlink: {message}\n");
     }
     err
 }

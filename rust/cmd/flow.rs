@@ -120,6 +120,11 @@ pub(crate) static FAMILY: Family = Family::const_new(
     },
 );
 
+/// What is logged when the actions of a new flow are refused.
+const NEW_UNSAFE: &str = "Flow actions may not be safe on all matching packets.";
+/// What is logged when those of a flow that there is are refused.
+const CHANGE_UNSAFE: &str = "Actions may not be safe on all matching packets";
+
 const VALIDATE: u8 = DONT_VALIDATE_STRICT | DONT_VALIDATE_DUMP;
 
 /// Flags of a request (`NLM_F_*`).
@@ -185,10 +190,17 @@ impl<'a> Request<'a> {
     }
 
     /// Compiles the actions for packets with the masked key of `parsed`.
-    fn compile(&self, actions: Attr<'a>, parsed: &Match) -> Result<RcuBox<Actions>> {
+    ///
+    /// If they are refused, `message` is logged.
+    fn compile(
+        &self,
+        actions: Attr<'a>,
+        parsed: &Match,
+        message: &str,
+    ) -> Result<RcuBox<Actions>> {
         let key = KBox::new(parsed.key.masked(&parsed.mask), GFP_KERNEL)?;
         let compiled = actions::compile(actions.payload(), &key)
-            .map_err(|err| refuse_actions(self.probe, error(err)))?;
+            .map_err(|err| refuse_actions(self.probe, error(err), message))?;
         Ok(RcuBox::new(compiled, GFP_KERNEL)?)
     }
 }
@@ -302,7 +314,7 @@ impl Command for New {
             .ufid
             .and_then(|ufid| Identity::from_ufid(ufid.as_bytes()));
         let identity = by_ufid.as_ref().unwrap_or(&by_key).as_ref();
-        let compiled = request.compile(actions, &parsed)?;
+        let compiled = request.compile(actions, &parsed, NEW_UNSAFE)?;
         let reply = match must_notify(info) {
             true => Some(message(info, flow_cmd::NEW, compiled.program().dump().len())?),
             false => None,
@@ -439,7 +451,9 @@ impl Command for Set {
             })?;
         let compiled = match (request.actions, &parsed) {
             (None, _) => None,
-            (Some(actions), Some(parsed)) => Some(request.compile(actions, parsed)?),
+            (Some(actions), Some(parsed)) => {
+                Some(request.compile(actions, parsed, CHANGE_UNSAFE)?)
+            }
             (Some(actions), None) => {
                 let err = netlink::Error::new(EINVAL, c"actions need the key of their flow");
                 return Err(report(request.probe, err.with_attr(actions)));
