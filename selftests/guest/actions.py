@@ -6,7 +6,6 @@
 import errno
 import logging
 import os
-import socket
 import struct
 
 # Scapy has something to say about the name server.
@@ -15,13 +14,13 @@ logging.disable(logging.WARNING)
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from lib import ktap, net, ovs, packet
 from lib.ktap import add, defer, equal, find_module, main, test, true
 from lib.lab import Lab
-from lib.netlink import Error, Socket, attr, be16, nest, parse, string, u16, u32
+from lib.netlink import Socket, attr, nest, parse, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc, refused, trunc
 
 IP4, IP6 = 0x0800, 0x86DD
@@ -204,10 +203,10 @@ def nested_copies():
     for _ in range(4):
         inner = clone(dec_ttl() + output(2) + inner) + output(3)
     lab.dp.execute(data, inner)
-    lab.dp.execute(bytes(lab_marker()), output(2) + output(3))
+    lab.dp.execute(lab_marker(), output(2) + output(3))
     got = {2: [], 3: []}
     for port, found in got.items():
-        while (frame := lab.wires[port].receive()) != bytes(lab_marker()):
+        while (frame := lab.wires[port].receive()) != lab_marker():
             true(frame is not None, f"nothing came out of port {port} any more")
             found.append(frame)
     # The C module defers some, so that they come in another order.
