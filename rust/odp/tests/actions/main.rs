@@ -6,6 +6,8 @@ mod ct;
 mod fuzz;
 mod nested;
 mod plain;
+#[path = "../common/random.rs"]
+mod random;
 mod set;
 mod support;
 mod tunnel;
