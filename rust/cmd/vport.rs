@@ -311,6 +311,7 @@ impl Command for New {
         };
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, vport_cmd::NEW)?;
         fill(&mut msg, &port, info.net())?;
+        drop(port);
         drop(guard);
         msg.notify(&FAMILY, info, 0, GFP_KERNEL);
         Ok(())
@@ -346,6 +347,7 @@ impl Command for Set {
         }
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, vport_cmd::SET)?;
         fill(&mut msg, &port, info.net())?;
+        drop(port);
         drop(guard);
         msg.notify(&FAMILY, info, 0, GFP_KERNEL);
         Ok(())
@@ -391,9 +393,13 @@ impl Command for Get {
 
     fn doit(info: &Info<'_>) -> Result {
         let msg = message()?;
+        // Whoever has the lock relies on nobody else having a port: its device goes with it.
+        let guard = OvsGuard::lock();
         let port = lookup(info)?;
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, vport_cmd::GET)?;
         fill(&mut msg, &port, info.net())?;
+        drop(port);
+        drop(guard);
         Ok(msg.reply(info)?)
     }
 }
@@ -402,6 +408,8 @@ impl Dump for Get {
     fn dump(msg: &mut DumpMsg<'_>, state: &mut DumpState<'_>) -> Result {
         let dp: Arc<Datapath> = find(state.info())?;
         let net = state.info().net();
+        // As above; the ports in the loop are dropped before the guard.
+        let _guard = OvsGuard::lock();
         let [next, ..] = state.cursor();
         while let Some(port) = u16::try_from(*next)
             .ok()
