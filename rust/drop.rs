@@ -30,8 +30,6 @@ pub(crate) enum Reason {
     FragL2TooLong,
     /// The packet needs fragmenting and is neither IPv4 nor IPv6.
     FragInvalidProto,
-    /// Connection tracking.
-    Conntrack,
     /// The time to live ran out.
     IpTtl,
     /// No reason that has a name.
@@ -40,8 +38,6 @@ pub(crate) enum Reason {
     DevReady,
     /// The packet is larger than the output port takes.
     PktTooBig,
-    /// No memory.
-    NoMem,
 }
 
 /// The names, in the order of the numbers. Number 0 is not used.
@@ -74,12 +70,10 @@ impl From<Reason> for drop_reason::Code {
             Reason::DeferredLimit => ovs(7),
             Reason::FragL2TooLong => ovs(8),
             Reason::FragInvalidProto => ovs(9),
-            Reason::Conntrack => ovs(10),
             Reason::IpTtl => ovs(11),
             Reason::NotSpecified => drop_reason::Code::NOT_SPECIFIED,
             Reason::DevReady => drop_reason::Code::DEV_READY,
             Reason::PktTooBig => drop_reason::Code::PKT_TOO_BIG,
-            Reason::NoMem => drop_reason::Code::NOMEM,
         }
     }
 }

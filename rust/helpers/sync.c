@@ -48,8 +48,3 @@ void ovs_helper_init_work(struct work_struct *work, work_func_t func)
 {
 	INIT_WORK(work, func);
 }
-
-void ovs_helper_init_delayed_work(struct delayed_work *work, work_func_t func)
-{
-	INIT_DELAYED_WORK(work, func);
-}

@@ -27,8 +27,7 @@ pub(crate) use self::{
     },
     rx_handler::{
         Enslaved,
-        RxHandler,
-        Verdict, //
+        RxHandler, //
     },
     stats::LinkStats, //
 };
@@ -155,14 +154,6 @@ impl NetDevice {
         // CAST: `NetDevice` is a transparent wrapper.
         // SAFETY: The function returns a reference or null.
         NonNull::new(dev).map(|dev| unsafe { ARef::from_raw(dev.cast()) })
-    }
-
-    /// Finds a device by its index.
-    pub(crate) fn by_index<'a>(net: &Net, ifindex: i32, _: Read<'a>) -> Option<&'a Self> {
-        // SAFETY: The namespace is valid, and this is an RCU read-side section.
-        let dev = unsafe { bindings::dev_get_by_index_rcu(net.as_ptr(), ifindex) };
-        // SAFETY: A device lives until the end of the sections in which it was found.
-        NonNull::new(dev).map(|dev| unsafe { Self::from_raw(dev.as_ptr()) })
     }
 
     /// The name.

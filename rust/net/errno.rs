@@ -32,23 +32,9 @@ kernel::static_assert!(unsafe { transmute::<Error, i32>(EINVAL) } == -(bindings:
 pub(crate) const ENODATA: Error = error(bindings::ENODATA);
 /// Operation not supported on the transport endpoint.
 pub(crate) const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
-/// Protocol family not supported.
-pub(crate) const EPFNOSUPPORT: Error = error(bindings::EPFNOSUPPORT);
-/// Protocol not supported.
-pub(crate) const EPROTONOSUPPORT: Error = error(bindings::EPROTONOSUPPORT);
 /// Address family not supported by the protocol.
 pub(crate) const EAFNOSUPPORT: Error = error(bindings::EAFNOSUPPORT);
-/// Address already in use.
-pub(crate) const EADDRINUSE: Error = error(bindings::EADDRINUSE);
 /// Network is down.
 pub(crate) const ENETDOWN: Error = error(bindings::ENETDOWN);
-/// No buffer space available.
-pub(crate) const ENOBUFS: Error = error(bindings::ENOBUFS);
 /// Transport endpoint is not connected.
 pub(crate) const ENOTCONN: Error = error(bindings::ENOTCONN);
-/// Too many levels of nesting.
-pub(crate) const ELOOP: Error = error(bindings::ELOOP);
-/// Operation already in progress or done.
-pub(crate) const EALREADY: Error = error(bindings::EALREADY);
-/// Operation now in progress.
-pub(crate) const EINPROGRESS: Error = error(bindings::EINPROGRESS);

@@ -16,8 +16,7 @@ pub(crate) use self::{
     dump::{
         Dump,
         DumpMsg,
-        DumpState,
-        Record, //
+        DumpState, //
     },
     family::{
         Description,

@@ -76,12 +76,6 @@ impl Net {
         unsafe { &*net.cast() }
     }
 
-    /// The namespace that the machine starts with.
-    pub(crate) fn init() -> &'static Self {
-        // SAFETY: It is never freed.
-        unsafe { Self::from_raw(&raw mut bindings::init_net) }
-    }
-
     /// The pointer for C functions.
     #[inline]
     pub(in crate::net) fn as_ptr(&self) -> *mut bindings::net {

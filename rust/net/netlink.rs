@@ -14,10 +14,7 @@ mod message;
 mod policy;
 
 pub(crate) use self::{
-    attr::{
-        Attr,
-        Attrs, //
-    },
+    attr::Attr,
     error::Error,
     message::{
         Body,

@@ -25,7 +25,6 @@ mod vlan;
 
 pub(crate) use self::{
     checksum::IpSummed,
-    gso::Segments,
     vlan::Tag, //
 };
 
@@ -262,16 +261,6 @@ impl SkBuff {
         })
     }
 
-    /// Brings the whole packet in one piece.
-    pub(crate) fn linearize(&mut self) -> Result {
-        let len = self.len() as usize;
-        if self.may_pull(len) {
-            Ok(())
-        } else {
-            Err(ENOMEM)
-        }
-    }
-
     /// Adds `bytes` at the end of a packet that is in one piece.
     pub(crate) fn put_slice(&mut self, bytes: &[u8]) -> Result {
         // SAFETY: By the type invariant.
@@ -295,14 +284,6 @@ impl SkBuff {
         }
         // SAFETY: By the type invariant the buffer is not shared.
         to_result(unsafe { bindings::pskb_trim_rcsum(self.as_ptr(), len) })
-    }
-
-    /// What layers use to keep notes on a packet while they own it.
-    #[inline]
-    pub(crate) fn cb_mut(&mut self) -> &mut [u8; 48] {
-        let cb = &raw mut self.raw_mut().cb;
-        // SAFETY: An array of as many bytes, which is part of the buffer.
-        unsafe { &mut *cb.cast() }
     }
 }
 

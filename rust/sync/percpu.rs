@@ -204,16 +204,6 @@ impl<T: Send + Sync> PerCpu<T> {
         unsafe { &*this_cpu_ptr(self.0) }
     }
 
-    /// The copy of `cpu`, or `None` if there cannot be such a CPU.
-    pub(crate) fn get_cpu(&self, cpu: u32) -> Option<&T> {
-        // SAFETY: No requirements.
-        if !unsafe { bindings::cpu_possible(cpu) } {
-            return None;
-        }
-        // SAFETY: By the type invariant, and since `cpu` is possible.
-        Some(unsafe { &*copy_of(self.0, cpu) })
-    }
-
     /// All copies.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         // SAFETY: By the type invariant, and since `cpu` is possible.

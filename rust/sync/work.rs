@@ -11,7 +11,6 @@
 use crate::bindings;
 use kernel::{
     prelude::*,
-    time::Jiffies,
     types::Opaque, //
 };
 
@@ -19,12 +18,6 @@ use kernel::{
 pub(crate) trait WorkItem: Send + Sync + 'static {
     /// Does it. Never runs twice at the same time.
     fn run(&self);
-}
-
-/// What a [`DelayedWork`] does.
-pub(crate) trait DelayedWorkItem: Send + Sync + 'static {
-    /// Does it, and tells after how long to do it again, if so. Never runs twice at the same time.
-    fn run(&self) -> Option<Jiffies>;
 }
 
 /// Work to be done soon.
@@ -75,12 +68,6 @@ impl<T: WorkItem> Work<T> {
         };
     }
 
-    /// Waits until the work that has been scheduled is done.
-    pub(crate) fn flush(&self) {
-        // SAFETY: By the type invariant the work is initialised.
-        unsafe { bindings::flush_work(self.work.get()) };
-    }
-
     /// # Safety
     ///
     /// Only a workqueue may call this, for the `work` of a value of this type.
@@ -97,76 +84,5 @@ impl<T: WorkItem> PinnedDrop for Work<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the work is initialised.
         unsafe { bindings::cancel_work_sync(self.work.get()) };
-    }
-}
-
-/// Work to be done after a while, and perhaps again and again.
-///
-/// # Invariants
-///
-/// `work` is initialised with [`Self::run`], and is the first field.
-#[repr(C)]
-#[pin_data(PinnedDrop)]
-pub(crate) struct DelayedWork<T: DelayedWorkItem> {
-    #[pin]
-    work: Opaque<bindings::delayed_work>,
-    item: T,
-}
-
-// SAFETY: The workqueue may be asked from any thread, and the item is `Send`.
-unsafe impl<T: DelayedWorkItem> Send for DelayedWork<T> {}
-// SAFETY: The workqueue synchronises concurrent requests, and the item is `Sync`.
-unsafe impl<T: DelayedWorkItem> Sync for DelayedWork<T> {}
-
-impl<T: DelayedWorkItem> DelayedWork<T> {
-    /// Work that is not scheduled yet.
-    pub(crate) fn new(item: T) -> impl PinInit<Self> {
-        pin_init!(Self {
-            work <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is valid, and stays where it is until `drop()` has cancelled it.
-                unsafe { bindings::init_delayed_work(slot, Some(Self::run)) }
-            }),
-            item,
-        })
-    }
-
-    /// The item.
-    pub(crate) fn item(&self) -> &T {
-        &self.item
-    }
-
-    /// Has the work done after `delay`, unless it is scheduled already.
-    pub(crate) fn schedule(&self, delay: Jiffies) {
-        // SAFETY: By the type invariant the work is initialised, and it is pinned: only a pinned
-        // value can be made.
-        unsafe {
-            bindings::queue_delayed_work_on(
-                bindings::WORK_CPU_UNBOUND,
-                bindings::system_dfl_wq,
-                self.work.get(),
-                delay,
-            )
-        };
-    }
-
-    /// # Safety
-    ///
-    /// Only a workqueue may call this, for the `work` of a value of this type.
-    unsafe extern "C" fn run(work: *mut bindings::work_struct) {
-        // CAST: By the type invariant, and since `work` is the first field of `delayed_work`.
-        // SAFETY: By the requirements of this function; the value is not dropped while this runs.
-        let this = unsafe { &*work.cast::<Self>() };
-        if let Some(delay) = this.item.run() {
-            // Refused, as it should be, while the work is being cancelled.
-            this.schedule(delay);
-        }
-    }
-}
-
-#[pinned_drop]
-impl<T: DelayedWorkItem> PinnedDrop for DelayedWork<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant the work is initialised.
-        unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
     }
 }

@@ -15,8 +15,7 @@ use crate::{
         device::{
             NetDevice,
             RegisteredDevice,
-            RxHandler,
-            Verdict, //
+            RxHandler, //
         },
         namespace::Net,
         netlink::Error,
@@ -41,18 +40,12 @@ pub(super) struct Handler;
 impl RxHandler for Handler {
     type Data = Vport;
 
-    fn receive(
-        port: ArcBorrow<'_, Vport>,
-        dev: &NetDevice,
-        mut skb: SkBuff,
-        bh: Bh<'_>,
-    ) -> Verdict {
+    fn receive(port: ArcBorrow<'_, Vport>, dev: &NetDevice, mut skb: SkBuff, bh: Bh<'_>) {
         // The Ethernet header was taken off before.
         if !dev.is_ethernet() || skb.push_rcsum(ETH_HLEN).is_ok() {
             // A packet that cannot be processed was dropped, and its reason told.
             let _ = receive::receive(&port, skb, bh);
         }
-        Verdict::Consumed
     }
 }
 

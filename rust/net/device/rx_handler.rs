@@ -39,14 +39,6 @@ use kernel::{
     }, //
 };
 
-/// What becomes of a packet that a handler was given.
-pub(crate) enum Verdict {
-    /// The handler has it.
-    Consumed,
-    /// The host is to have it.
-    Pass(SkBuff),
-}
-
 /// A handler of the packets that a device receives.
 pub(crate) trait RxHandler: 'static {
     /// What the handler needs to know.
@@ -55,12 +47,7 @@ pub(crate) trait RxHandler: 'static {
     /// Handles a packet that `dev` has received.
     ///
     /// It starts behind the link layer's header.
-    fn receive(
-        data: ArcBorrow<'_, Self::Data>,
-        dev: &NetDevice,
-        skb: SkBuff,
-        bh: Bh<'_>,
-    ) -> Verdict;
+    fn receive(data: ArcBorrow<'_, Self::Data>, dev: &NetDevice, skb: SkBuff, bh: Bh<'_>);
 }
 
 /// A device with a handler and a master.
@@ -136,11 +123,6 @@ impl<H: RxHandler> Enslaved<H> {
             data,
             _handler: PhantomData,
         })
-    }
-
-    /// The device.
-    pub(crate) fn dev(&self) -> &ARef<NetDevice> {
-        &self.dev
     }
 
     /// Undoes it all. The device's packets have left the handler when this returns.
@@ -228,14 +210,8 @@ impl<H: RxHandler> Enslaved<H> {
         // data is what was registered, and the core keeps it for as long as this section.
         let data = unsafe { ArcBorrow::from_raw(data.cast::<H::Data>()) };
         // SAFETY: The packet is ours and not shared.
-        match H::receive(data, dev, unsafe { SkBuff::from_raw(skb) }, bh) {
-            Verdict::Consumed => bindings::rx_handler_result_RX_HANDLER_CONSUMED,
-            Verdict::Pass(skb) => {
-                // SAFETY: By the requirements of this function.
-                unsafe { *pskb = skb.into_raw() };
-                bindings::rx_handler_result_RX_HANDLER_PASS
-            }
-        }
+        H::receive(data, dev, unsafe { SkBuff::from_raw(skb) }, bh);
+        bindings::rx_handler_result_RX_HANDLER_CONSUMED
     }
 }
 

@@ -76,12 +76,6 @@ impl<'a> Info<'a> {
         unsafe { (*self.raw().nlhdr).nlmsg_flags }.into()
     }
 
-    /// The command.
-    pub(crate) fn cmd(&self) -> u8 {
-        // SAFETY: By the type invariant.
-        unsafe { (*self.raw().genlhdr).cmd }
-    }
-
     /// The version of the family that the sender speaks.
     pub(crate) fn version(&self) -> u8 {
         // SAFETY: By the type invariant.

@@ -4,21 +4,10 @@
 
 use super::{
     Error,
-    PolicyTable,
     NLA_HDRLEN, //
 };
-use crate::{
-    bindings,
-    net::errno::EOPNOTSUPP, //
-};
-use core::{
-    marker::PhantomData,
-    ptr, //
-};
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use crate::bindings;
+use kernel::prelude::*;
 
 /// An attribute.
 ///
@@ -62,25 +51,12 @@ impl<'a> Attr<'a> {
         self.0.get(NLA_HDRLEN..).unwrap_or(&[])
     }
 
-    /// The type, without flags.
-    pub(crate) fn kind(self) -> u16 {
-        match self.0 {
-            [_, _, a, b, ..] => u16::from_ne_bytes([*a, *b]) & bindings::NLA_TYPE_MASK as u16,
-            _ => 0,
-        }
-    }
-
     /// The first `N` bytes of the payload.
     fn array<const N: usize>(self) -> Result<[u8; N], Error> {
         match self.payload().first_chunk() {
             Some(bytes) => Ok(*bytes),
             None => Err(Error::new(ERANGE, c"attribute is too short").with_attr(self)),
         }
-    }
-
-    /// The payload as a number of one byte.
-    pub(crate) fn u8(self) -> Result<u8, Error> {
-        self.array().map(u8::from_ne_bytes)
     }
 
     /// The payload as a number of two bytes.
@@ -107,70 +83,5 @@ impl<'a> Attr<'a> {
     pub(crate) fn str(self) -> Result<&'a CStr, Error> {
         CStr::from_bytes_until_nul(self.payload())
             .map_err(|_| Error::new(EINVAL, c"string is not terminated").with_attr(self))
-    }
-
-    /// Parses the attributes in the payload.
-    ///
-    /// As lenient as for a request that is not validated strictly: unknown attributes are skipped,
-    /// of several with the same number the last one counts.
-    pub(crate) fn nested<const N: usize>(
-        self,
-        policy: &'static PolicyTable<N>,
-    ) -> Result<Attrs<'a, N>, Error> {
-        let payload = self.payload();
-        let mut attrs = [ptr::null_mut(); N];
-        // SAFETY: `attrs` and the policy have `N` elements, and the payload is a stream of bytes,
-        // which the function checks, of the given length. An attribute fits in a `c_int`.
-        to_result(unsafe {
-            bindings::__nla_parse(
-                attrs.as_mut_ptr(),
-                PolicyTable::<N>::MAX_ATTR as c_int,
-                payload.as_ptr().cast(),
-                payload.len() as c_int,
-                policy.as_ptr(),
-                bindings::netlink_validation_NL_VALIDATE_LIBERAL,
-                ptr::null_mut(),
-            )
-        })
-        .map_err(|code| Error::new(code, c"nested attribute is invalid").with_attr(self))?;
-        // INVARIANT: The core has validated the attributes.
-        Ok(Attrs {
-            parent: self,
-            attrs,
-            _message: PhantomData,
-        })
-    }
-}
-
-/// The attributes nested in another one, by number.
-///
-/// # Invariants
-///
-/// Each pointer is null or a validated attribute in the payload of `parent`.
-pub(crate) struct Attrs<'a, const N: usize> {
-    parent: Attr<'a>,
-    attrs: [*mut bindings::nlattr; N],
-    _message: PhantomData<&'a [u8]>,
-}
-
-impl<'a, const N: usize> Attrs<'a, N> {
-    /// The attribute with the number `kind`.
-    pub(crate) fn get(&self, kind: u32) -> Option<Attr<'a>> {
-        // SAFETY: By the type invariant.
-        unsafe { Attr::from_raw(*self.attrs.get(kind as usize)?) }
-    }
-
-    /// The attribute with the number `kind`, which there must be.
-    pub(crate) fn require(&self, kind: u32, msg: &'static CStr) -> Result<Attr<'a>, Error> {
-        self.get(kind)
-            .ok_or_else(|| Error::new(EINVAL, msg).with_attr(self.parent))
-    }
-
-    /// Refuses the attribute with the number `kind`.
-    pub(crate) fn refuse(&self, kind: u32, msg: &'static CStr) -> Result<(), Error> {
-        match self.get(kind) {
-            Some(attr) => Err(Error::new(EOPNOTSUPP, msg).with_attr(attr)),
-            None => Ok(()),
-        }
     }
 }

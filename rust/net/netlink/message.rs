@@ -242,11 +242,6 @@ impl Body {
         self.put_bytes(kind, value.to_bytes_with_nul())
     }
 
-    /// Puts an attribute without payload.
-    pub(crate) fn put_flag(&mut self, kind: u32) -> Result<(), Error> {
-        self.put_bytes(kind, &[])
-    }
-
     /// Starts an attribute of attributes.
     pub(crate) fn nest_start(&mut self, kind: u32) -> Result<Nest<'_>, Error> {
         let start = self.len();

@@ -38,26 +38,6 @@ impl Policy {
         Self::new(bindings::NLA_UNSPEC, len)
     }
 
-    /// At most `len` bytes.
-    pub(crate) const fn binary(len: u16) -> Self {
-        Self::new(bindings::NLA_BINARY, len)
-    }
-
-    /// At least `min` and at most `max` bytes.
-    pub(crate) const fn binary_range(min: i16, max: i16) -> Self {
-        Self::range(
-            bindings::NLA_BINARY,
-            bindings::nla_policy_validation_NLA_VALIDATE_RANGE,
-            min,
-            max,
-        )
-    }
-
-    /// One byte.
-    pub(crate) const fn u8() -> Self {
-        Self::new(bindings::NLA_U8, 0)
-    }
-
     /// Two bytes.
     pub(crate) const fn u16() -> Self {
         Self::new(bindings::NLA_U16, 0)
@@ -114,20 +94,6 @@ impl Policy {
     /// Attributes.
     pub(crate) const fn nested() -> Self {
         Self::new(bindings::NLA_NESTED, 0)
-    }
-
-    /// Attributes that `table` holds the policies of.
-    pub(crate) const fn nested_table<const N: usize>(table: &'static PolicyTable<N>) -> Self {
-        let mut this = Self::new(bindings::NLA_NESTED, PolicyTable::<N>::MAX_ATTR as u16);
-        this.0.__bindgen_anon_1 = bindings::nla_policy__bindgen_ty_1 {
-            nested_policy: table.as_ptr(),
-        };
-        this
-    }
-
-    /// Nothing: the attribute is refused.
-    pub(crate) const fn reject() -> Self {
-        Self::new(bindings::NLA_REJECT, 0)
     }
 }
 

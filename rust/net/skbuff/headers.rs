@@ -37,12 +37,6 @@ impl SkBuff {
         u16::try_from(position).map_err(|_| EINVAL)
     }
 
-    /// Where the link layer's header is, unless that is before the start, or unknown.
-    #[inline]
-    pub(crate) fn mac_offset(&self) -> Option<usize> {
-        self.offset(self.fields().mac_header)
-    }
-
     /// Where the network header is, unless that is before the start.
     #[inline]
     pub(crate) fn network_offset(&self) -> Option<usize> {
@@ -149,16 +143,6 @@ impl SkBuff {
         raw.len = total;
         // SAFETY: There are at least as many bytes in the buffer before the start.
         raw.data = unsafe { raw.data.sub(len) };
-        Ok(())
-    }
-
-    /// Like [`pull`](Self::pull), but takes the bytes out of a complete checksum.
-    pub(crate) fn pull_rcsum(&mut self, len: usize) -> Result {
-        if len > self.headlen() {
-            return Err(EINVAL);
-        }
-        // SAFETY: The linear part is at least this long.
-        unsafe { bindings::skb_pull_rcsum(self.as_ptr(), len as u32) };
         Ok(())
     }
 

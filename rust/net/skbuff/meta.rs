@@ -15,23 +15,6 @@ use crate::{
     }, //
 };
 
-/// For whom a packet is, by its link layer address.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PacketType {
-    /// For this host.
-    Host,
-    /// For all.
-    Broadcast,
-    /// For a group.
-    Multicast,
-    /// For somebody else.
-    OtherHost,
-    /// Going out.
-    Outgoing,
-    /// Sent by this host to itself, seen a second time.
-    Loopback,
-}
-
 impl SkBuff {
     /// The device the packet came in by, or is to go out by.
     #[inline]
@@ -93,19 +76,6 @@ impl SkBuff {
     #[inline]
     pub(crate) fn set_priority(&mut self, priority: u32) {
         self.fields_mut().priority = priority;
-    }
-
-    /// For whom the packet is.
-    #[inline]
-    pub(crate) fn pkt_type(&self) -> PacketType {
-        match u32::from(self.fields().pkt_type()) {
-            bindings::PACKET_HOST => PacketType::Host,
-            bindings::PACKET_BROADCAST => PacketType::Broadcast,
-            bindings::PACKET_MULTICAST => PacketType::Multicast,
-            bindings::PACKET_OUTGOING => PacketType::Outgoing,
-            bindings::PACKET_LOOPBACK => PacketType::Loopback,
-            _ => PacketType::OtherHost,
-        }
     }
 
     /// Sets whether the packet may be fragmented whatever it says itself.

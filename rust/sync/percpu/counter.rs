@@ -56,11 +56,4 @@ impl Counter {
     pub(crate) fn inc(&self, bh: Bh<'_>) {
         self.add(1, bh);
     }
-
-    /// Sets the counter to zero.
-    ///
-    /// From another CPU this may lose against an addition that happens at the same time.
-    pub(crate) fn reset(&self) {
-        self.set(0);
-    }
 }

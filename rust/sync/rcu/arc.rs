@@ -70,12 +70,6 @@ impl<T: 'static> RcuArc<T> {
         Some(unsafe { ArcBorrow::from_raw(value) })
     }
 
-    /// Whether the pointer is null.
-    #[inline]
-    pub(crate) fn is_null(&self) -> bool {
-        self.load().is_null()
-    }
-
     /// Publishes `new` and returns the old object, which readers may still use.
     pub(crate) fn replace(&self, new: Option<Arc<T>>) -> Option<Retired<T>> {
         let new = new.map_or(ptr::null_mut(), |new| Arc::into_raw(new).cast_mut());

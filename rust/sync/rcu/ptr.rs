@@ -75,34 +75,6 @@ impl<T: ?Sized + Content> RcuPtr<T> {
         Some(unsafe { RcuBox::content(head) })
     }
 
-    /// The value, for the owner of the pointer.
-    #[inline]
-    pub(crate) fn get_mut(&mut self) -> Option<&T> {
-        let head = *self.0.get_mut();
-        if head.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant the pointer is from `into_head()`, and nobody exchanges it
-        // while `self` is borrowed.
-        Some(unsafe { RcuBox::content(head) })
-    }
-
-    /// The value, for a writer that excludes all others.
-    ///
-    /// # Safety
-    ///
-    /// Nobody may call [`replace`](Self::replace) during `'a`.
-    #[inline]
-    pub(crate) unsafe fn get_locked<'a>(&'a self) -> Option<&'a T> {
-        let head = self.load();
-        if head.is_null() {
-            return None;
-        }
-        // SAFETY: By the type invariant the pointer is from `into_head()`, and by the requirements
-        // of this function it is not exchanged during `'a`.
-        Some(unsafe { RcuBox::content(head) })
-    }
-
     /// Whether the pointer is null.
     #[inline]
     pub(crate) fn is_null(&self) -> bool {
