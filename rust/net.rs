@@ -10,6 +10,7 @@
 //! - [`drop_reason`]: reasons for dropping packets that tools can name.
 //! - [`fragment`]: cutting IP packets up on output.
 //! - [`psample`]: packets for those who collect samples.
+//! - [`trace`]: tracepoints that follow packets.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
 pub(crate) mod device;
@@ -23,3 +24,4 @@ pub(crate) mod psample;
 pub(crate) mod ratelimit;
 pub(crate) mod rtnetlink;
 pub(crate) mod skbuff;
+pub(crate) mod trace;

@@ -27,6 +27,8 @@
 #include <net/rtnetlink.h>
 #include <uapi/linux/openvswitch.h>
 
+#include "../helpers/trace.h"
+
 /* Macros that bindgen cannot evaluate. */
 const gfp_t RUST_CONST_HELPER_GFP_ATOMIC = GFP_ATOMIC;
 const gfp_t RUST_CONST_HELPER_GFP_KERNEL = GFP_KERNEL;

@@ -19,4 +19,5 @@
 #include "psample.c"
 #include "skbuff.c"
 #include "sync.c"
+#include "trace.c"
 #include "module.c"
