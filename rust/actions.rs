@@ -22,6 +22,7 @@ mod nested;
 mod output;
 mod program;
 mod scratch;
+pub(crate) mod trace;
 
 pub(crate) use self::{
     program::{
@@ -37,7 +38,10 @@ pub(crate) use self::{
 use crate::{
     datapath::Datapath,
     drop::Reason,
-    net::skbuff::SkBuff,
+    net::{
+        skbuff::SkBuff,
+        trace::execute_action_enabled, //
+    },
     odp::{
         actions::{
             List,
@@ -119,7 +123,13 @@ pub(crate) fn execute(
     program: &Program<'_>,
     mut list: List,
 ) -> Result<Outcome> {
-    while let Some(op) = program.next(&mut list) {
+    loop {
+        if execute_action_enabled() {
+            trace::action(ctx, &skb, packet, program, &list);
+        }
+        let Some(op) = program.next(&mut list) else {
+            break;
+        };
         let done = match op {
             Op::Output { port, last } => {
                 let cutlen = ctx.take_cutlen();

@@ -11,6 +11,7 @@
 use super::put_dp_ifindex;
 use crate::{
     actions::{
+        trace,
         Context,
         PacketKey, //
     },
@@ -23,7 +24,8 @@ use crate::{
             NetlinkSkBuff, //
         },
         ratelimit,
-        skbuff::SkBuff, //
+        skbuff::SkBuff,
+        trace::upcall_enabled, //
     },
     odp::{
         flow_attrs,
@@ -80,6 +82,9 @@ pub(crate) fn send(
     upcall: &Upcall<'_>,
 ) -> Result {
     let pid = pid(ctx, skb, upcall);
+    if upcall_enabled() {
+        trace::upcall(ctx, skb, packet, upcall.cause.command(), pid);
+    }
     if ctx.hashed {
         // User space is told the hash, and hands it back with the packet.
         skb.get_hash();

@@ -2,7 +2,19 @@
 
 //! Reading compiled programs.
 
-use super::super::nlattr;
+use super::super::{
+    nlattr::{
+        self,
+        Attr,
+        Attrs, //
+    },
+    uapi::{
+        action_attr,
+        check_pkt_len_attr,
+        dec_ttl_attr,
+        sample_attr, //
+    },
+};
 use super::{
     op::{
         At,
@@ -97,6 +109,17 @@ impl<'a> Program<'a> {
         Some(*op)
     }
 
+    /// The attribute of the next operation of a list, and whether it is the last one of the list.
+    ///
+    /// For whoever wants to tell what is executed: this goes through all of the program.
+    pub fn next_attr(&self, list: &List) -> Option<(Attr<'a>, bool)> {
+        if list.is_empty() {
+            return None;
+        }
+        let mut operations = list.at;
+        nth(Attrs::new(self.dump), &mut operations)
+    }
+
     /// The data at a place. There are none if the place is one of another program.
     #[inline]
     pub fn get<T: FromBytes + KnownLayout + Immutable>(&self, at: At<T>) -> Option<&'a T> {
@@ -147,9 +170,40 @@ impl<'a> Program<'a> {
             0 => Some(self.dump),
             _ => {
                 let header = usize::try_from(start).ok()?.checked_sub(nlattr::HDRLEN)?;
-                let attr = nlattr::Attrs::new(self.dump.get(header..)?).next()?;
+                let attr = Attrs::new(self.dump.get(header..)?).next()?;
                 Some(attr.payload())
             }
         }
     }
+}
+
+/// The action after `n` others, and whether it is the last one of its list.
+///
+/// There is an operation for each action, and those of nested lists follow that of the action they
+/// belong to. Lists are nested no deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+fn nth<'a>(mut list: Attrs<'a>, n: &mut u32) -> Option<(Attr<'a>, bool)> {
+    while let Some(action) = list.next() {
+        if *n == 0 {
+            return Some((action, list.rest().is_empty()));
+        }
+        *n = n.wrapping_sub(1);
+        let holds_list = |argument: &Attr<'_>| match action.kind() {
+            action_attr::SAMPLE => argument.kind() == sample_attr::ACTIONS,
+            action_attr::CHECK_PKT_LEN => argument.kind() != check_pkt_len_attr::PKT_LEN,
+            action_attr::DEC_TTL => argument.kind() == dec_ttl_attr::ACTION,
+            _ => false,
+        };
+        let found = match action.kind() {
+            action_attr::CLONE => nth(action.nested(), n),
+            action_attr::SAMPLE | action_attr::CHECK_PKT_LEN | action_attr::DEC_TTL => action
+                .nested()
+                .filter(holds_list)
+                .find_map(|argument| nth(argument.nested(), n)),
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }

@@ -342,3 +342,38 @@ fn too_long() {
     err(&ip(6), std::slice::from_ref(&list), Errno::EMSGSIZE);
     err(&ip(6), &[attr(CLONE, &list)], Errno::EMSGSIZE);
 }
+
+/// Each operation's attribute is found, in whatever lists it is.
+#[test]
+fn attributes_of_operations() {
+    let attrs = [
+        nest(CLONE, &[pop_vlan(), sample(7, &[output(1), output(2)])]),
+        sample(0, &[]),
+        check_pkt_len(100, &[output(3)], &[dec_ttl(&[output(4)]), output(5)]),
+        output(6),
+    ];
+    let compiled = run(&ip(6), &attrs.concat()).unwrap();
+    let program = compiled.program();
+    let mut list = program.list();
+    let mut found = Vec::new();
+    while let Some((attr, last)) = program.next_attr(&list) {
+        found.push((attr.kind(), last));
+        program.next(&mut list).unwrap();
+    }
+    assert_eq!(program.next(&mut list), None);
+    let wanted = [
+        (CLONE, false),
+        (POP_VLAN, false),
+        (SAMPLE, true),
+        (OUTPUT, false),
+        (OUTPUT, true),
+        (SAMPLE, false),
+        (CHECK_PKT_LEN, false),
+        (OUTPUT, true),
+        (DEC_TTL, false),
+        (OUTPUT, true),
+        (OUTPUT, true),
+        (OUTPUT, true),
+    ];
+    assert_eq!(found, wanted);
+}
