@@ -192,12 +192,7 @@ impl<'a> Request<'a> {
     /// Compiles the actions for packets with the masked key of `parsed`.
     ///
     /// If they are refused, `message` is logged.
-    fn compile(
-        &self,
-        actions: Attr<'a>,
-        parsed: &Match,
-        message: &str,
-    ) -> Result<RcuBox<Actions>> {
+    fn compile(&self, actions: Attr<'a>, parsed: &Match, message: &str) -> Result<RcuBox<Actions>> {
         let key = KBox::new(parsed.key.masked(&parsed.mask), GFP_KERNEL)?;
         let compiled = actions::compile(actions.payload(), &key)
             .map_err(|err| refuse_actions(self.probe, error(err), message))?;
@@ -224,7 +219,9 @@ fn message(info: &Info<'_>, cmd: u8, dump: usize) -> Result<GenlMsg> {
         2 * nla_total_size(size_of::<u64>()),
         nla_total_size(dump),
     ];
-    let size = size.iter().fold(0usize, |sum, size| sum.saturating_add(*size));
+    let size = size
+        .iter()
+        .fold(0usize, |sum, size| sum.saturating_add(*size));
     Ok(NetlinkSkBuff::new(size, GFP_KERNEL)?.genlmsg_put(
         info.portid(),
         info.seq(),
@@ -316,7 +313,11 @@ impl Command for New {
         let identity = by_ufid.as_ref().unwrap_or(&by_key).as_ref();
         let compiled = request.compile(actions, &parsed, NEW_UNSAFE)?;
         let reply = match must_notify(info) {
-            true => Some(message(info, flow_cmd::NEW, compiled.program().dump().len())?),
+            true => Some(message(
+                info,
+                flow_cmd::NEW,
+                compiled.program().dump().len(),
+            )?),
             false => None,
         };
         let dp = find(info)?;
@@ -340,12 +341,7 @@ impl Command for New {
                 table.set_actions(number, compiled);
                 number
             }
-            None => table.insert(NewFlow::new(
-                &parsed.key,
-                &parsed.mask,
-                identity,
-                compiled,
-            )?)?,
+            None => table.insert(NewFlow::new(&parsed.key, &parsed.mask, identity, compiled)?)?,
         };
         notify(info, &dp, reply, number, request.omit, || drop(table))
     }
@@ -405,7 +401,10 @@ fn notify(
     };
     {
         let guard = rcu::read_lock();
-        let flow = dp.flows.get(number, Read::from(&guard)).ok_or_else(no_flow)?;
+        let flow = dp
+            .flows
+            .get(number, Read::from(&guard))
+            .ok_or_else(no_flow)?;
         fill(&mut reply, dp, &flow, omit, false)?;
     }
     unlock();
@@ -475,7 +474,10 @@ impl Command for Set {
         }
         if let Some(reply) = &mut reply {
             let guard = rcu::read_lock();
-            let flow = dp.flows.get(number, Read::from(&guard)).ok_or_else(no_flow)?;
+            let flow = dp
+                .flows
+                .get(number, Read::from(&guard))
+                .ok_or_else(no_flow)?;
             fill(reply, &dp, &flow, request.omit, false)?;
         }
         if info.attr(flow_attr::CLEAR.into()).is_some() {
@@ -512,7 +514,10 @@ impl Command for Del {
         let mut reply = must_notify(info).then(|| message(info, flow_cmd::DEL, len));
         if let Some(Ok(reply)) = &mut reply {
             let guard = rcu::read_lock();
-            let flow = dp.flows.get(number, Read::from(&guard)).ok_or_else(no_flow)?;
+            let flow = dp
+                .flows
+                .get(number, Read::from(&guard))
+                .ok_or_else(no_flow)?;
             fill(reply, &dp, &flow, request.omit, false)?;
         }
         table.remove(number);
@@ -547,7 +552,10 @@ impl Command for Get {
         let mut reply = message(info, flow_cmd::GET, len)?;
         {
             let guard = rcu::read_lock();
-            let flow = dp.flows.get(number, Read::from(&guard)).ok_or_else(no_flow)?;
+            let flow = dp
+                .flows
+                .get(number, Read::from(&guard))
+                .ok_or_else(no_flow)?;
             fill(&mut reply, &dp, &flow, request.omit, false)?;
         }
         drop(table);
