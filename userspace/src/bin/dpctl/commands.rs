@@ -16,6 +16,7 @@ use crate::{
     show, //
 };
 use clap::CommandFactory;
+use rustix::io::Errno;
 
 /// A command.
 struct Command {
@@ -78,6 +79,25 @@ const COMMANDS: &[Command] = &[
     command("version", "", (0, 0), Ro, version),
 ];
 
+/// Commands of `ovs-dpctl` that only datapaths in user space know an answer to.
+const FOR_OTHERS: &[&str] = &[
+    "offload-stats-show",
+    "dump-conntrack-exp",
+    "ct-set-maxconns",
+    "ct-get-maxconns",
+    "ct-get-nconns",
+    "ct-enable-tcp-seq-chk",
+    "ct-disable-tcp-seq-chk",
+    "ct-get-tcp-seq-chk",
+    "ct-get-sweep-interval",
+    "ct-set-sweep-interval",
+    "ipf-set-enabled",
+    "ipf-set-disabled",
+    "ipf-set-min-frag",
+    "ipf-set-max-nfrags",
+    "ipf-get-status",
+];
+
 const fn command(
     name: &'static str,
     usage: &'static str,
@@ -108,6 +128,10 @@ pub(crate) fn run(context: &mut Context) -> Outcome {
     let Some(name) = context.args.command.clone() else {
         return context.fail("missing command name; use --help for help");
     };
+    if FOR_OTHERS.contains(&name.as_str()) {
+        let what = format!("'{name}' is not supported by the kernel datapath");
+        return context.fail_errno(what, Errno::OPNOTSUPP);
+    }
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         return context.fail(format_args!(
             "unknown command '{name}'; use --help for help"
@@ -207,4 +231,19 @@ fn options(context: &mut Context) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_one_command() {
+        let names = COMMANDS.iter().map(|command| command.name);
+        let mut names: Vec<_> = names.chain(FOR_OTHERS.iter().copied()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }
