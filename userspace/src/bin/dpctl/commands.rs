@@ -12,6 +12,7 @@ use crate::{
     cache,
     datapath,
     flow,
+    normalize,
     port,
     show, //
 };
@@ -75,6 +76,13 @@ const COMMANDS: &[Command] = &[
         (1, ANY),
         Ro,
         flow::parse_actions,
+    ),
+    command(
+        "normalize-actions",
+        "flow actions [name=number...]",
+        (2, ANY),
+        Ro,
+        normalize::run,
     ),
     command("version", "", (0, 0), Ro, version),
 ];

@@ -12,6 +12,7 @@ mod commands;
 mod context;
 mod datapath;
 mod flow;
+mod normalize;
 mod port;
 mod show;
 
