@@ -132,11 +132,10 @@ fn find(info: &Info<'_>) -> Result<Arc<Datapath>> {
 fn port_ids(ids: netlink::Attr<'_>) -> Result<RcuBox<Pids>> {
     let bytes = ids.payload();
     if bytes.is_empty() || bytes.len() % size_of::<u32>() != 0 {
-        return Err(netlink::Error::new(
-            EINVAL,
-            c"port ids are not an array of 32-bit numbers",
-        )
-        .with_attr(ids));
+        return Err(
+            netlink::Error::new(EINVAL, c"port ids are not an array of 32-bit numbers")
+                .with_attr(ids),
+        );
     }
     let mut ids = bytes.chunks_exact(size_of::<u32>());
     let pids = RcuBox::from_fn(

@@ -190,18 +190,17 @@ fn change(dp: &Datapath, info: &Info<'_>, guard: &OvsGuard) -> Result {
         None => 0,
     };
     let pids = match info.attr(dp_attr::PER_CPU_PIDS.into()) {
-        Some(ids) if features & user_features::DISPATCH_UPCALL_PER_CPU != 0 => {
-            Some(port_ids(ids)?)
-        }
+        Some(ids) if features & user_features::DISPATCH_UPCALL_PER_CPU != 0 => Some(port_ids(ids)?),
         _ => None,
     };
     if let Some(attr) = info.attr(dp_attr::MASKS_CACHE_SIZE.into()) {
         let size = attr.u32()?;
         if size != 0 && !size.is_power_of_two() {
-            return Err(
-                netlink::Error::new(EINVAL, c"size of the masks cache is not a power of two")
-                    .with_attr(attr),
-            );
+            return Err(netlink::Error::new(
+                EINVAL,
+                c"size of the masks cache is not a power of two",
+            )
+            .with_attr(attr));
         }
         dp.flows.set_cache_size(size)?;
     }

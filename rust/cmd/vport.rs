@@ -164,7 +164,11 @@ fn fill(msg: &mut Body, port: &Vport, net: &Net) -> Result {
 
     let all = dp.features() & user_features::VPORT_PIDS != 0;
     port.with_upcall_pids(|pids| {
-        let pids = if all { pids } else { pids.get(..1).unwrap_or(pids) };
+        let pids = if all {
+            pids
+        } else {
+            pids.get(..1).unwrap_or(pids)
+        };
         msg.put_bytes(vport_attr::UPCALL_PID.into(), pids.as_bytes())
     })
 }
@@ -229,9 +233,10 @@ fn lookup(info: &Info<'_>) -> Result<Arc<Vport>> {
         c"neither name nor number of a port is given",
     )?;
     let port_no = port_no(attr)?;
-    find(info)?.ports().find(port_no).ok_or_else(|| {
-        netlink::Error::new(ENODEV, c"no port has this number").with_attr(attr)
-    })
+    find(info)?
+        .ports()
+        .find(port_no)
+        .ok_or_else(|| netlink::Error::new(ENODEV, c"no port has this number").with_attr(attr))
 }
 
 /// The port with a name, in any of the datapaths of a namespace.
@@ -296,19 +301,19 @@ impl Command for New {
                 None => 0,
             },
         };
-        let port = match kind {
-            vport_type::INTERNAL => Vport::add_internal(&dp, info.net(), params, &guard)
-                .map_err(|err| {
-                    netlink::Error::new(err, c"cannot create the port's device").with_attr(name)
-                })?,
-            vport_type::NETDEV => Vport::add_netdev(&dp, info.net(), params, &guard)
-                .map_err(|err| err.with_attr(name))?,
-            _ => {
-                return Err(
-                    netlink::Error::new(EAFNOSUPPORT, c"unknown type of port").with_attr(kind_attr)
-                );
-            }
-        };
+        let port =
+            match kind {
+                vport_type::INTERNAL => Vport::add_internal(&dp, info.net(), params, &guard)
+                    .map_err(|err| {
+                        netlink::Error::new(err, c"cannot create the port's device").with_attr(name)
+                    })?,
+                vport_type::NETDEV => Vport::add_netdev(&dp, info.net(), params, &guard)
+                    .map_err(|err| err.with_attr(name))?,
+                _ => {
+                    return Err(netlink::Error::new(EAFNOSUPPORT, c"unknown type of port")
+                        .with_attr(kind_attr));
+                }
+            };
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, vport_cmd::NEW)?;
         fill(&mut msg, &port, info.net())?;
         drop(port);

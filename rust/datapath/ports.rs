@@ -9,10 +9,10 @@ use super::OvsGuard;
 use crate::{
     odp::key::PORT_NONE,
     sync::rcu::{
-        Read,
         RcuArc,
         RcuBox,
         RcuPtr,
+        Read,
         Retired, //
     },
     vport::Vport,

@@ -50,10 +50,7 @@ const RECIRCULATION_LIMIT: usize = 64;
 /// The packet is not shared, and starts with the Ethernet header, if it has one.
 pub(crate) fn receive(port: &Vport, mut skb: SkBuff, bh: Bh<'_>) -> Result {
     let dp = port.datapath();
-    if !skb
-        .dev_net(bh.rcu())
-        .is_some_and(|net| dp.net().is_of(net))
-    {
+    if !skb.dev_net(bh.rcu()).is_some_and(|net| dp.net().is_of(net)) {
         // A packet out of another namespace brings along its mark and nothing else.
         let mark = skb.mark();
         skb.scrub(true);
@@ -63,7 +60,9 @@ pub(crate) fn receive(port: &Vport, mut skb: SkBuff, bh: Bh<'_>) -> Result {
         skb.drop_reason(Reason::RecursionLimit);
         if ratelimit::allowed() {
             let name = dp.name(bh.rcu()).unwrap_or_default();
-            pr_crit!("ovs: recursion limit reached on datapath {name}, probable configuration error\n");
+            pr_crit!(
+                "ovs: recursion limit reached on datapath {name}, probable configuration error\n"
+            );
         }
         return Err(ENETDOWN);
     };

@@ -291,9 +291,9 @@ where
 #[inline(always)]
 const fn join16(first: u16, second: u16) -> u32 {
     if cfg!(target_endian = "little") {
-        first as u32 | (second as u32) << 16
+        first as u32 | ((second as u32) << 16)
     } else {
-        (first as u32) << 16 | second as u32
+        ((first as u32) << 16) | second as u32
     }
 }
 
@@ -301,9 +301,9 @@ const fn join16(first: u16, second: u16) -> u32 {
 #[inline(always)]
 const fn join32(first: u32, second: u32) -> u64 {
     if cfg!(target_endian = "little") {
-        first as u64 | (second as u64) << 32
+        first as u64 | ((second as u64) << 32)
     } else {
-        (first as u64) << 32 | second as u64
+        ((first as u64) << 32) | second as u64
     }
 }
 

@@ -104,7 +104,7 @@ impl Compact {
     fn packed_places(&self) -> impl Iterator<Item = u64> + '_ {
         let places = self.places.get(..self.len).unwrap_or_default();
         places.chunks(8).map(|eight| {
-            let pack = |packed, &place| packed << 8 | u64::from(place);
+            let pack = |packed, &place| (packed << 8) | u64::from(place);
             eight.iter().rev().fold(0, pack)
         })
     }

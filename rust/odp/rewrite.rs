@@ -223,7 +223,7 @@ pub fn set_ipv6(
     if let Some(word) = at::<4>(packet, 0) {
         let old = *word;
         let first = u32::from_be_bytes(old);
-        let bits = |tclass: u8, label: Be32| u32::from(tclass) << 20 | (label.get() & 0xf_ffff);
+        let bits = |tclass: u8, label: Be32| (u32::from(tclass) << 20) | (label.get() & 0xf_ffff);
         let mask = bits(mask.tclass, mask.label);
         if mask != 0 {
             let first = (bits(value.tclass, value.label) & mask) | (first & !mask);

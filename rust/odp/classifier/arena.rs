@@ -32,7 +32,7 @@ pub const MIN_CELLS: usize = 16 * LINE;
 type Link = u64;
 
 const fn link(id: u32, class: usize) -> Link {
-    (id as u64) << 32 | class as u64
+    ((id as u64) << 32) | class as u64
 }
 
 const fn unlink(link: Link) -> (u32, usize) {

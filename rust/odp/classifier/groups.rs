@@ -65,7 +65,7 @@ const PATTERN_MASKS: [[u64; 2]; PATTERNS] = {
     while pattern < PATTERNS {
         let mut field = 0;
         while field < FIELDS.len() {
-            if pattern >> field & 1 != 0 {
+            if (pattern >> field) & 1 != 0 {
                 masks[pattern][0] |= FIELDS[field][0];
                 masks[pattern][1] |= FIELDS[field][1];
             }
@@ -150,7 +150,7 @@ impl<'a> Group<'a> {
             [first, second, third, ..]
                 if first.load() == key.words[0]
                     && second.load() == key.words[1]
-                    && (third.load() >> 32 & 0xff) as usize == key.pattern =>
+                    && ((third.load() >> 32) & 0xff) as usize == key.pattern =>
             {
                 Some(Self(cells))
             }
@@ -211,7 +211,7 @@ impl<'a> GroupRecord<'a> {
         let head = [
             first,
             second,
-            (class as u64) << 40 | (key.pattern as u64) << 32,
+            ((class as u64) << 40) | ((key.pattern as u64) << 32),
         ];
         for (cell, value) in new.cells.iter().zip(head) {
             cell.store(value);
@@ -234,7 +234,7 @@ impl<'a> GroupRecord<'a> {
     /// What identifies the group.
     pub fn key(&self) -> GroupKey {
         let cell = |n| self.cells.get(n).map_or(0, Cell64::load);
-        GroupKey::new((cell(2) >> 32 & 0xff) as usize, [cell(0), cell(1)])
+        GroupKey::new(((cell(2) >> 32) & 0xff) as usize, [cell(0), cell(1)])
     }
 
     /// The class of the record.

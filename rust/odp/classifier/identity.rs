@@ -135,7 +135,7 @@ impl<'a> IdentityRef<'a> {
 
     /// The hash that finds the flow.
     pub fn hash(&self, secret: &Secret) -> u64 {
-        let tweak = (self.words.len() as u64) << 8 | u64::from(self.kind.to_bits());
+        let tweak = ((self.words.len() as u64) << 8) | u64::from(self.kind.to_bits());
         secret.hash(tweak, self.words)
     }
 
@@ -155,7 +155,7 @@ impl<'a> IdentityRef<'a> {
     pub fn key(&self) -> Option<Key> {
         match (self.kind, self.words) {
             (Kind::Key, [low, high, words @ ..]) => {
-                let there = u128::from(*high) << 64 | u128::from(*low);
+                let there = (u128::from(*high) << 64) | u128::from(*low);
                 let places = (0u8..128).filter(|&place| there.wrapping_shr(place.into()) & 1 != 0);
                 Some(mask::expand(places.zip(words.iter().copied())))
             }

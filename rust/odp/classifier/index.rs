@@ -244,7 +244,7 @@ impl<'a> Index<'a> {
             let next = self.bucket(link)?;
             fill.spilled = fill.spilled.wrapping_add(1);
             let tags = bucket[2].load() & 0xffff_ffff;
-            bucket[2].store_release(u64::from(link) << 32 | tags);
+            bucket[2].store_release((u64::from(link) << 32) | tags);
             break (next, 0);
         };
         set_number(bucket, entry, number);

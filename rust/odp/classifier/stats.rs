@@ -89,7 +89,7 @@ impl Counters {
         self.bytes.store_release(bytes);
         self.used.store_release(now);
         self.stamp
-            .store_release(generation.0 << 16 | u64::from(tcp_flags));
+            .store_release((generation.0 << 16) | u64::from(tcp_flags));
     }
 
     /// Adds what was counted for `generation` to `stats`.

@@ -152,6 +152,12 @@ impl<'a> Store<'a> for &'a Host {
     }
 }
 
+impl Default for Host {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Host {
     pub fn new() -> Self {
         Self {
