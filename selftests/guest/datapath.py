@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 60
+# timeout: 180
 """Datapaths: NEW, DEL, GET, SET, dumps, notifications and errors."""
 
 import errno

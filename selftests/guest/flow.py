@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 180
 """Flows: NEW, SET, GET, DEL and dumps, by unique identifier and by key; masks; statistics."""
 
 import errno

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 180
 """Forwarding: what comes out of the ports, byte by byte, for all kinds of packets and actions."""
 
 import errno

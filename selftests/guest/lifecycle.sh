@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 420
+# timeout: 600
 #
 # Load the module, use it, and unload it under traffic, again and again: nothing
 # stays behind. A cycle has ports, flows, hits, misses and upcalls; it ends by
@@ -31,7 +31,7 @@ done
 before=$(world)
 leak_snapshot
 check "100 cycles that end by deletion of the datapath" cycles deletion 100
-check "30 cycles that end by devices that vanish" cycles devices 30
-check "30 cycles that end by the namespace" cycles namespace 30
-check "no memory stays behind" leak_check 160
+check "25 cycles that end by devices that vanish" cycles devices 25
+check "25 cycles that end by the namespace" cycles namespace 25
+check "no memory stays behind" leak_check 150
 is "no device, namespace, module or socket stays behind" "$(world)" "$before"

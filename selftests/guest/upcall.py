@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 180
 """Upcalls: what a miss and the userspace action tell, to whom, and how they are counted."""
 
 import errno

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 120
+# timeout: 180
 """Ports: NEW, DEL, GET, SET, dumps, notifications, errors, and devices that vanish or move."""
 
 import errno

@@ -22,7 +22,7 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 CTRL, CTRL_GETFAMILY = 16, 3
 
 # Long enough for any answer; nothing waits for as long unless it fails.
-PATIENCE = 10
+PATIENCE = 10 * int(os.environ.get("OVS_SLOWER", "1"))
 
 
 class Error(Exception):

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 600
+#
+# A thousand datapaths with ports and flows come and go under traffic, and
+# leave no memory behind.
+. "$(dirname "$0")/../lib/ktap.sh"
+
+churn() {
+	python3 "$(dirname "$0")/lib/churn.py" "$1"
+}
+
+ktap_plan 4
+load openvswitch || fatal "the module does not load"
+sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+defer sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+ip link add e1 type veth peer name p1
+defer ip link del e1
+
+check "once, for the caches" churn 100
+leak_snapshot
+check "1000 datapaths with ports and flows, under traffic" churn 1000
+check "no memory stays behind" leak_check 1000
+is "no device stays behind" "$(echo /sys/class/net/*)" "/sys/class/net/e1 /sys/class/net/lo /sys/class/net/p1"
