@@ -274,8 +274,8 @@ def accuracy(cpus, rate, burst, kbps, size, copies, pause, seconds):
     if offered < 1.2 * wanted:
         raise ktap.Skip("the machine is too slow to offer as much")
     # Of the time it is not known to the last packet when it started. The C module counts whole
-    # milliseconds and loses some.
-    percent = 3 if ktap.RUST else 10
+    # milliseconds, some not at all, and with two CPUs others twice.
+    percent = 3 if ktap.RUST else 25
     true(abs(passed - wanted) < wanted * percent / 100 + 2 * unit, f"{passed} passed, not {wanted:.0f}")
 
 
