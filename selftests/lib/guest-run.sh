@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-run.sh TEST...: run tests one after the other in this VM. After each,
+# guest-run.sh FOLDER/TEST...: run tests one after the other in this VM. After each,
 # look for what it left behind and for what the kernel complained about.
 # Lines that begin with @@ are for run.sh on the host; see there.
 set -uo pipefail
@@ -10,6 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # What the kernel says when it is not well.
 bad='BUG:|WARNING:|Oops|Call Trace|KASAN|KCSAN|UBSAN|INFO: task|INFO: possible|INFO: rcu|suspicious RCU'
 bad+='|[Ll]eaked|memory leak|refcount_t|unregister_netdevice: waiting|general protection|unable to handle'
+bad+='|turning off the locking|ODEBUG|DEBUG_LOCKS|blocked for more than|too late|unreferenced object'
 bad+='|corruption|Objects remaining|scheduling while atomic|sleeping function|Kernel panic|rcu.*stall|bad unlock balance'
 
 # Devices that a tunnel module makes by itself when it is loaded.
@@ -37,10 +38,23 @@ reset_world() {
 	done < <(comm -13 <(echo "$before") <(world | sort))
 } >/dev/null 2>&1
 
+# What a kernel with kmemleak finds: memory that nothing refers to, in two scans,
+# and that is old enough to be taken for it.
+kmemleak() {
+	local file=/sys/kernel/debug/kmemleak
+	[ -e $file ] || return 0
+	sleep 5.5
+	echo scan >$file
+	echo scan >$file
+	cat $file
+	echo clear >$file
+}
+
 run_one() {
 	local file=$1 name limit pid start=$SECONDS rc log=/tmp/test.log left session
-	name=$(basename "$file")
+	name=${file#./}
 	limit=$(sed -n 's/^# timeout: *\([0-9]*\).*/\1/p' "$file" | head -n 1)
+	limit=$((${limit:-120} * ${OVS_SLOWER:-1}))
 	before=$(world | sort)
 	echo "@@ start $name"
 	echo "ovs-selftest: start $name" >/dev/kmsg
@@ -48,14 +62,14 @@ run_one() {
 	# Its own session, by which to find what it leaves running.
 	# shellcheck disable=SC2016	# expanded by that shell
 	setsid --wait bash -c 'echo $$ >/tmp/session; exec timeout -k 10 "$@"' - \
-		"${limit:-120}" "$file" </dev/null >$log 2>&1 &
+		"$limit" "$file" </dev/null >$log 2>&1 &
 	pid=$!
 	# Not a pipe: a process that stays would hold it open.
 	tail -n +1 -f -s 0.1 --pid=$pid $log &
 	wait $pid
 	rc=$?
 	wait
-	[ "$rc" != 124 ] && [ "$rc" != 137 ] || echo "@@ bad no end within ${limit:-120} s"
+	[ "$rc" != 124 ] && [ "$rc" != 137 ] || echo "@@ bad no end within $limit s"
 
 	session=$(cat /tmp/session)
 	left=$(ps -o args= -s "$session" | head -n 5)
@@ -73,7 +87,10 @@ run_one() {
 		echo "@@ bad left behind: ${left//$'\n'/, }"
 		reset_world
 	fi
-	dmesg | sed "1,/ovs-selftest: start $name\$/d" >/tmp/test.dmesg
+	dmesg | sed "1,\\#ovs-selftest: start $name\$#d" >/tmp/test.dmesg
+	kmemleak >>/tmp/test.dmesg
+	# A failed allocation may have its trace.
+	! grep -q '^# allocations fail$' "$file" || sed -i '/Call Trace/d' /tmp/test.dmesg
 	if grep -qE "$bad" /tmp/test.dmesg; then
 		echo "@@ bad the kernel complained: $(grep -m 1 -E "$bad" /tmp/test.dmesg)"
 		grep -E -A 40 -m 1 "$bad" /tmp/test.dmesg | sed 's/^/# dmesg: /'
@@ -81,7 +98,7 @@ run_one() {
 	echo "@@ end $name $rc $((SECONDS - start))"
 }
 
-cd "$here/../guest" || exit
+cd "$here/.." || exit
 # No surprise from an address that the kernel assigns by itself.
 sysctl -qw net.core.fb_tunnels_only_for_init_net=2 kernel.printk_ratelimit=0
 for t in "$@"; do
