@@ -6,7 +6,7 @@
 # The VM runs the stock kernel on the guest image (guest.sh); nothing that it
 # does outlives it. The command's output comes to standard output, its exit
 # status is the status of this script (97: no status, the guest crashed; 124:
-# time is up).
+# time is up). With OVS_UML=DIR it is User Mode Linux (uml.sh) in place of QEMU.
 #
 #   -m FILE.ko	install a module, before the stock one of the same name
 #   -l NAME	load a module (after installing), may be repeated
@@ -17,6 +17,7 @@
 #   -r MIB	memory (2048)
 #   -a STRING	append to the kernel's command line
 #   -i		interactive: a shell on this terminal in place of a command
+# shellcheck disable=SC2034,SC2154	# shared with vm-qemu.sh and vm-uml.sh
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$OVS_WORKSHOP/kernel-lib.sh"
@@ -47,14 +48,19 @@ shift $((OPTIND - 1))
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
 image=$(guest_image "$kver")
+stock=$kernel/modules release=$kver
+if [ -n "${OVS_UML-}" ]; then
+	release=$(ls "$OVS_UML/modules/lib/modules")
+	stock=$OVS_UML/modules/lib/modules/$release
+fi
 [ -e "$image" ] || die "no guest image yet: run \`make setup\`"
 
 mkdir -p "$OVS_CACHE/vm"
 work=$(mktemp -d "$OVS_CACHE/vm/run.XXXXXX")
-qemu=''
+machine=''
 # shellcheck disable=SC2317	# called by the trap
 finish() {
-	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+	[ -z "$machine" ] || kill "$machine" 2>/dev/null || true
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -63,12 +69,13 @@ trap 'exit 143' TERM
 
 # What this run brings along, as it is to appear in the guest.
 pack_payload() {
-	local p=$work/root/payload f lib=usr/lib/modules/$kver
+	local p=$work/root/payload f lib=usr/lib/modules/$release
 	mkdir -p "$p/ovs/bin" "$p/$lib"
 	cp "$OVS_WORKSHOP/guest/stage2" "$p/ovs/"
 	cat >"$p/ovs/conf" <<-EOF
 		OVS_MODULES="${load[*]}"
 		OVS_INTERACTIVE=$interactive
+		OVS_HOST=${OVS_UML:+$work}
 		OVS_ROWS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f1)
 		OVS_COLS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f2)
 	EOF
@@ -80,16 +87,22 @@ pack_payload() {
 		mkdir -p "$(dirname "$p/${f#*:}")"
 		cp -dr --preserve=mode "${f%%:*}" "$p/${f#*:}"
 	done
+	if [ -n "${OVS_UML-}" ]; then
+		# The disk has those of the packaged kernel.
+		cp -r "$stock/." "$p/$lib"
+		mkdir -p "$p/boot"
+		cp "$OVS_UML/config" "$p/boot/config-$release"
+	fi
 	[ "${#modules[@]}" -gt 0 ] || return 0
 	# depmod sees the stock modules too, and prefers updates/ over them.
 	mkdir -p "$p/$lib/updates" "$work/depmod/lib/modules"
 	for f in "${modules[@]}"; do
 		strip -g -o "$p/$lib/updates/${f##*/}" "$f"
 	done
-	cp -as "$kernel/modules" "$work/depmod/lib/modules/$kver"
-	cp -a "$p/$lib/updates" "$work/depmod/lib/modules/$kver/"
-	depmod -b "$work/depmod" "$kver"
-	find "$work/depmod/lib/modules/$kver" -maxdepth 1 -type f -name 'modules.*' \
+	cp -as "$stock" "$work/depmod/lib/modules/$release"
+	cp -a "$p/$lib/updates" "$work/depmod/lib/modules/$release/"
+	depmod -b "$work/depmod" "$release"
+	find "$work/depmod/lib/modules/$release" -maxdepth 1 -type f -name 'modules.*' \
 		-exec cp -t "$p/$lib" {} +
 }
 
@@ -98,35 +111,23 @@ pack_payload "$@"
 initramfs=$("$OVS_WORKSHOP/initramfs.sh")
 cat "$initramfs" "$work/payload.cpio" >"$work/initrd"
 
-accel=$("$OVS_WORKSHOP/accel.sh")
 touch "$work"/{out,status,files,console}
-# shellcheck disable=SC2054	# QEMU's commas
-args=(
-	-append "console=ttyS0 panic=-1 oops=panic ${interactive:+quiet} $append"
-	-M q35 -cpu max -accel "$accel" -smp 2 -m "$memory"
-	-nodefaults -no-user-config -display none -no-reboot
-	-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-	-drive "file=$image,format=raw,if=virtio,readonly=on"
-	-device virtio-rng-pci
-	-device virtio-serial-pci
-	-chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,name=ovs.out
-	-chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,name=ovs.status
-	-chardev "file,id=files,path=$work/files" -device virtserialport,chardev=files,name=ovs.files
-)
-if [ -n "$interactive" ]; then
-	args+=(-chardev "stdio,id=con,mux=on,signal=off,logfile=$work/console" -serial chardev:con -mon chardev=con)
-	say "booting; end the shell with exit or ^D, kill the VM with ^A x"
-	qemu-system-x86_64 "${args[@]}" || die "QEMU failed"
+if [ -n "${OVS_UML-}" ]; then
+	. "$OVS_WORKSHOP/vm-uml.sh"
 else
-	args+=(-serial "file:$work/console")
+	. "$OVS_WORKSHOP/vm-qemu.sh"
+fi
+if [ -n "$interactive" ]; then
+	"${cmd[@]}" || die "the VM failed"
+else
 	# timeout passes on the signal that finish() sends.
-	timeout "$timeout" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/qemu.err" &
-	qemu=$!
+	timeout -k 10 "$timeout" "${cmd[@]}" </dev/null >>"$work/console" 3>>"$work/out" 2>"$work/vm.err" &
+	machine=$!
 	# Show the output as it comes, and all of it before going on.
-	tail -n +1 -f -s 0.1 --pid="$qemu" "$work/out"
+	tail -n +1 -f -s 0.1 --pid="$machine" "$work/out"
 	rc=0
-	wait "$qemu" || rc=$?
-	qemu=''
+	wait "$machine" || rc=$?
+	machine=''
 fi
 
 if [ -n "$outdir" ]; then
@@ -136,7 +137,7 @@ if [ -n "$outdir" ]; then
 fi
 [ -z "$interactive" ] || exit 0
 status=$(cat "$work/status")
-if [ "$rc" = 124 ]; then
+if [ "$rc" = 124 ] || [ "$rc" = 137 ]; then
 	say "error: the VM did not end within $timeout s; the end of its console:"
 	tail -n 30 "$work/console" | sed 's/^/    | /' >&2
 	exit 124
@@ -144,7 +145,7 @@ fi
 if [ -z "$status" ]; then
 	say "error: the guest crashed; the end of its console:"
 	tail -n 60 "$work/console" | sed 's/^/    | /' >&2
-	cat "$work/qemu.err" >&2
+	cat "$work/vm.err" >&2
 	exit 97
 fi
 exit "$status"

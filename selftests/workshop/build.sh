@@ -3,7 +3,8 @@
 #
 # build.sh TARGET (in the build root): build from the checkout, into the cache.
 #
-#   modules	the kernel modules, in $OVS_BUILD/modules
+#   modules	the kernel modules, in $OVS_BUILD/modules; with OVS_UML=DIR for that
+#		User Mode Linux, in $OVS_BUILD/modules-NAME (see uml.sh)
 #   userspace	dpctl and ovs-upcalld, in $OVS_BUILD/bin
 #   clippy	lints over modules, the pure core and userspace
 #   fmt		format all Rust sources; fmt-check only tells
@@ -29,9 +30,22 @@ kbuild() {
 		CC=x86_64-linux-gnu-gcc-14 W=1 "$@" modules
 }
 
+# Its module loader knows no GOT, which its pie for Rust would use.
+kbuild_uml() {
+	local cc=x86_64-linux-gnu-gcc-14
+	! grep -q '^CONFIG_CC_IS_CLANG=y' "$OVS_UML/config" || cc=clang-19
+	mkdir -p "$OVS_BUILD/modules-${OVS_UML##*/}"
+	make -s -j"$(nproc)" -C "$OVS_UML/source" M="$OVS_TOP" MO="$OVS_BUILD/modules-${OVS_UML##*/}" \
+		ARCH=um CC=$cc KRUSTFLAGS=-Crelocation-model=static modules
+}
+
 modules() {
 	[ -e "$OVS_TOP/Kbuild" ] || die "no Kbuild: there is no module to build yet"
-	kbuild modules
+	if [ -n "${OVS_UML-}" ]; then
+		kbuild_uml
+	else
+		kbuild modules
+	fi
 }
 
 userspace() {

@@ -4,12 +4,12 @@
 # What every VM of ours gets: the modules and programs built from this checkout,
 # and the tests. Sets vm_args for boot.sh. To be sourced after common.sh.
 vm_args=()
-for f in "$OVS_BUILD"/modules/*.ko; do
+for f in "$OVS_BUILD/modules${OVS_UML:+-${OVS_UML##*/}}"/*.ko; do
 	[ ! -e "$f" ] || vm_args+=(-m "$f")
 done
 for f in "$OVS_BUILD"/bin/*; do
 	[ ! -e "$f" ] || vm_args+=(-b "$f")
 done
-for f in guest lib demo; do
+for f in guest lib demo debug; do
 	[ ! -d "$OVS_TOP/selftests/$f" ] || vm_args+=(-c "$OVS_TOP/selftests/$f:/ovs/selftests/$f")
 done
