@@ -245,7 +245,7 @@ impl Format {
 pub(crate) fn number(bytes: &[u8]) -> u128 {
     bytes
         .iter()
-        .fold(0, |number, &byte| number << 8 | u128::from(byte))
+        .fold(0, |number, &byte| (number << 8) | u128::from(byte))
 }
 
 /// Writes the low bytes of a number in network byte order.

@@ -234,9 +234,9 @@ fn format_erspan(out: &mut String, metadata: &[u8], mask: Option<&[u8]>, verbose
     let word = erspan_word(version, metadata);
     let mask = mask.map(|mask| erspan_word(version, mask));
     for part in erspan_parts(version) {
-        let bits = mask.map_or(part.full, |mask| mask >> part.shift & part.full);
+        let bits = mask.map_or(part.full, |mask| (mask >> part.shift) & part.full);
         if verbose || bits != 0 {
-            let value = word >> part.shift & part.max;
+            let value = (word >> part.shift) & part.max;
             let _ = match part.format {
                 Format::Decimal => write!(out, ",{}={value}", part.name),
                 _ => write!(out, ",{}={}", part.name, field::c_hex(value.into())),

@@ -120,7 +120,7 @@ fn headers(flow: &[u8]) -> (Vec<Tag>, String) {
                 key_attr::MPLS => {
                     if let Some([a, b, c, d, ..]) = attr.payload().get(..4) {
                         let lse = u32::from_be_bytes([*a, *b, *c, *d]);
-                        let (label, tc, ttl) = (lse >> 12, lse >> 9 & 7, lse & 0xff);
+                        let (label, tc, ttl) = (lse >> 12, (lse >> 9) & 7, lse & 0xff);
                         mpls = format!("mpls(label={label},tc={tc},ttl={ttl}): ");
                     }
                 }

@@ -283,7 +283,7 @@ fn parse_cookie(
         }
         // A tag is there unless all of it is zero.
         let present = if vid | pcp == 0 { 0 } else { 0x1000 };
-        SFLOW_TCI.set(&mut data, (vid | pcp << 13 | present).into());
+        SFLOW_TCI.set(&mut data, (vid | (pcp << 13) | present).into());
         scanner.skip_separators();
         SFLOW_OUTPUT.parse(scanner, &mut data)?;
     } else if scanner.eat("slow_path(") {

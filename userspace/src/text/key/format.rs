@@ -242,7 +242,7 @@ fn format_ct_state(
 pub(crate) fn format_tci(out: &mut String, tci: u16, mask: u16, verbose: bool) {
     let start = out.len();
     let mut part = |name: &str, shift: u16, all: u16| {
-        let (value, mask) = (tci >> shift & all, mask >> shift & all);
+        let (value, mask) = ((tci >> shift) & all, (mask >> shift) & all);
         if verbose || value != 0 || mask != 0 {
             let _ = write!(out, "{name}={value}");
             if mask != all {
@@ -272,10 +272,10 @@ fn format_mpls(out: &mut String, payload: &[u8], mask: Option<&[u8]>) {
     for entry in entries(payload) {
         let mask = masks.as_mut().and_then(Iterator::next);
         for (name, shift, all) in MPLS_PARTS {
-            let _ = write!(out, "{name}={}", entry >> shift & all);
+            let _ = write!(out, "{name}={}", (entry >> shift) & all);
             if let Some(mask) = mask {
                 let prefix = if all > 7 { "0x" } else { "" };
-                let _ = write!(out, "/{prefix}{:x}", mask >> shift & all);
+                let _ = write!(out, "/{prefix}{:x}", (mask >> shift) & all);
             }
             out.push(',');
         }
@@ -287,7 +287,7 @@ fn format_mpls(out: &mut String, payload: &[u8], mask: Option<&[u8]>) {
 pub(crate) fn format_lse(out: &mut String, entry: u32) {
     let start = out.len();
     for (name, shift, all) in MPLS_PARTS {
-        let _ = write!(out, "{name}={},", entry >> shift & all);
+        let _ = write!(out, "{name}={},", (entry >> shift) & all);
     }
     chomp(out, start);
 }
