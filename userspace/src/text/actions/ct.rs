@@ -208,7 +208,7 @@ fn parse_argument(scanner: &mut Scanner<'_>, out: &mut Writer<'_>) -> Result<()>
 fn put_word(scanner: &mut Scanner<'_>, out: &mut Writer<'_>, kind: u16) -> Result<()> {
     let error = scanner.error();
     let text = scanner.word();
-    if text.is_empty() {
+    if text.is_empty() || text.contains('\0') {
         return Err(error);
     }
     let payload = out.reserve(kind, text.len() + 1)?;

@@ -111,6 +111,7 @@ fn nonsense_is_refused() {
         "set(eth()",
         "sample(sample=101%,actions(1))",
         "ct(zone=65536)",
+        "ct(commit,helper=\0ftp)",
         "ct(nat(src=1.2.3))",
         "hash(l5(0))",
         "clone(1",

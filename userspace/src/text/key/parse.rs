@@ -28,7 +28,10 @@ use crate::text::{
     ufid, //
 };
 use odp::key::MPLS_LABELS;
-use odp::nlattr::Writer;
+use odp::nlattr::{
+    TYPE_MASK,
+    Writer, //
+};
 
 /// The room for the attributes of a key.
 const ROOM: usize = 4096;
@@ -85,7 +88,9 @@ pub(crate) fn parse_attr(
     scanner.expect("(").map_err(|_| error.clone())?;
     let Some(known) = KEY_ATTRS.iter().find(|known| known.name == name) else {
         let number = name.strip_prefix("key").and_then(|kind| kind.parse().ok());
-        let kind: u16 = number.ok_or_else(|| error.clone())?;
+        // What has a name goes by it.
+        let nameless = number.filter(|kind| *kind <= TYPE_MASK && super::find(*kind).is_none());
+        let kind: u16 = nameless.ok_or_else(|| error.clone())?;
         return parse_bytes(scanner, kind, key, mask).map_err(|_| error);
     };
     let parsed = match known.shape {
@@ -264,8 +269,8 @@ pub(crate) fn parse_tci(scanner: &mut Scanner<'_>) -> Result<(u16, u16)> {
         if value > all || bits > all {
             return Err(error);
         }
-        tci = tci & !(all << shift) | value << shift;
-        mask = mask & !(all << shift) | bits << shift;
+        tci = tci & !(all << shift) | (value << shift);
+        mask = mask & !(all << shift) | (bits << shift);
         scanner.skip_separators();
     }
     Ok((tci, mask))
