@@ -15,7 +15,7 @@ CMD ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
-export KVER TESTS CMD V OVS_CACHE OVS_MIRROR OVS_ACCEL CASES BOOTS REPS QUICK OUT
+export KVER TESTS CMD V OVS_CACHE OVS_MIRROR OVS_ACCEL CASES BOOTS REPS QUICK OUT FUZZ_SECONDS SEED
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
@@ -42,6 +42,9 @@ demo: setup ## the main job: packets through the Rust datapath, in a VM
 
 check: ## all tests; TESTS=pattern chooses among them
 	@selftests/run.sh
+
+fuzz: kdir ## random tests of parsers, each for FUZZ_SECONDS=60
+	@$(WS)/fuzz.sh
 
 vm: setup ## a shell in a VM with the module loaded; CMD='...' runs that instead
 	@$(WS)/vm.sh
@@ -84,5 +87,5 @@ help: ## this list
 	@echo
 	@echo "  KDIR=DIR  KVER=RELEASE  TESTS=PATTERN  V=1  OVS_CACHE=DIR  OVS_MIRROR=URI"
 
-.PHONY: all modules userspace demo check vm bench setup kdir update clippy fmt \
+.PHONY: all modules userspace demo check fuzz vm bench setup kdir update clippy fmt \
 	fmt-check lint layering install uninstall clean help
