@@ -12,5 +12,5 @@ rm -f "$out/status"
 # All memory lies below 2 GiB, as -mcmodel=small wants it: not more than 384M.
 # exec: the caller ends it by its process id.
 exec "$um/linux" mem=384M rootfstype=hostfs rootflags=/ ro init="$here/guest/init" \
-	con=fd:0,fd:1 ssl=fd:0,fd:1 dummy.numdummies=5 loglevel=5 panic=-1 \
+	con=null con0=fd:0,fd:1 ssl=null dummy.numdummies=5 loglevel=5 panic=-1 \
 	ovs.run="$here" ovs.out="$out" >>"$out/console.log" 2>&1 </dev/null

@@ -40,7 +40,8 @@ configure() {
 	config >"$dir/config"
 	um_make KCONFIG_ALLCONFIG="$dir/config" alldefconfig
 	local o missing=''
-	for o in RUST OPENVSWITCH NF_CONNTRACK STATIC_LINK HOSTFS DUMMY RUST_OVERFLOW_CHECKS INIT_ON_ALLOC_DEFAULT_ON; do
+	for o in RUST OPENVSWITCH NF_CONNTRACK STATIC_LINK HOSTFS DUMMY TRACEPOINTS \
+		NETFILTER_CONNCOUNT RUST_OVERFLOW_CHECKS INIT_ON_ALLOC_DEFAULT_ON; do
 		grep -q "^CONFIG_$o=[ym]" "$dir/source/.config" || missing+=" $o"
 	done
 	[ -z "$missing" ] || {

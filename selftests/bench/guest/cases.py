@@ -146,8 +146,9 @@ def table(count, memory):
         assert dp.stats()[3] == count
         if memory:
             result["memory"] = (before - kernel.free_memory()) / count
-        result["dump terse"] = dp.dump(True)[0] / 1e6
-        result["dump full"] = dp.dump(False)[0] / 1e6
+        # The least of some: nothing but what else the host does makes it more.
+        result["dump terse"] = min(dp.dump(True)[0] for _ in range(5)) / 1e6
+        result["dump full"] = min(dp.dump(False)[0] for _ in range(3)) / 1e6
         result["delete"] = dp.send(traffic.Many(dp.delete(traffic.Many.NAME))(range(count // 2)))
         assert dp.stats()[3] == count - count // 2
         result["flush"] = dp.flush() / (count - count // 2)
