@@ -46,6 +46,9 @@ check: ## all tests; TESTS=pattern chooses among them
 fuzz: kdir ## random tests of parsers, each for FUZZ_SECONDS=60
 	@$(WS)/fuzz.sh
 
+check-debug: ## the VM's tests on a kernel with KASAN, lockdep, kmemleak, failing allocations
+	@selftests/debug/run.sh
+
 vm: setup ## a shell in a VM with the module loaded; CMD='...' runs that instead
 	@$(WS)/vm.sh
 
@@ -87,5 +90,5 @@ help: ## this list
 	@echo
 	@echo "  KDIR=DIR  KVER=RELEASE  TESTS=PATTERN  V=1  OVS_CACHE=DIR  OVS_MIRROR=URI"
 
-.PHONY: all modules userspace demo check fuzz vm bench setup kdir update clippy fmt \
+.PHONY: all modules userspace demo check check-debug fuzz vm bench setup kdir update clippy fmt \
 	fmt-check lint layering install uninstall clean help
