@@ -23,6 +23,7 @@ use odp::key::{
 };
 use odp::nlattr::{
     Attrs,
+    F_NESTED,
     Writer, //
 };
 use odp::uapi::{
@@ -327,7 +328,8 @@ impl Parser<'_, '_> {
     }
 
     fn psample(&mut self, out: &mut Writer<'_>) -> Result<()> {
-        let nest = out.start(action_attr::PSAMPLE)?;
+        // The kernel insists on the flag here, and here only.
+        let nest = out.start(action_attr::PSAMPLE | F_NESTED)?;
         while !self.scanner.eat(")") {
             let error = self.scanner.error();
             if self.scanner.eat("group=") {

@@ -91,6 +91,12 @@ fn a_full_mask_is_a_plain_set() {
 }
 
 #[test]
+fn a_psample_is_marked_as_a_nest() {
+    let actions = parse("psample(group=5)", None).unwrap();
+    assert_eq!(actions[2..4], (action_attr::PSAMPLE | 0x8000).to_ne_bytes());
+}
+
+#[test]
 fn names_stand_for_ports() {
     let ports = Ports::from_iter([(1, "v0"), (2, "drop0")]);
     let actions = parse("v0,drop0,7", Some(&ports)).unwrap();
