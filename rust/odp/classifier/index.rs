@@ -61,18 +61,19 @@ const fn lanes(tag: u64) -> u64 {
     tag.wrapping_mul(0x0001_0001_0001_0001)
 }
 
-/// The upper bit of each lane that is equal in both, and sometimes of the lane above one.
+/// The upper bit of each lane that is equal in both, and of the lane above one if it differs in the
+/// lowest bit only.
 #[inline(always)]
 const fn equal_lanes(a: u64, b: u64) -> u64 {
     let difference = a ^ b;
     difference.wrapping_sub(lanes(1)) & !difference & lanes(0x8000)
 }
 
-/// The tag of a hash, in all lanes.
+/// The tag of a hash, in all lanes. Never one, which [`equal_lanes`] might take an empty entry for.
 #[inline(always)]
 const fn tags_of(hash: u64) -> u64 {
     let tag = hash >> 48;
-    lanes(if tag == 0 { 1 } else { tag })
+    lanes(if tag < 2 { tag.wrapping_add(2) } else { tag })
 }
 
 /// The cell and the shift of the tag of an entry.

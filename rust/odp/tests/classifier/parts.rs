@@ -48,6 +48,9 @@ use odp::{
 use proptest::prelude::*;
 use std::collections::HashSet;
 
+/// The entries of a bucket.
+const ENTRIES: u32 = 10;
+
 /// The largest and the mean square of the counts, divided by what chance gives on average.
 fn spread(counts: &[u32], total: u32) -> (f64, f64) {
     let mean = f64::from(total) / counts.len() as f64;
@@ -169,6 +172,29 @@ proptest! {
             prop_assert_eq!(found.is_some(), set.contains(&number));
         }
         prop_assert_eq!(index.numbers().collect::<HashSet<_>>(), set);
+    }
+}
+
+#[test]
+fn index_never_finds_what_was_removed() {
+    for tag in 0..1000u64 {
+        let (cells, secret) = (cells(Index::cells(16)), Secret::new(seed()));
+        let index = Index::new(cells, 16, &secret);
+        let mut fill = Fill::default();
+        let hash = tag << 48;
+        for number in 1..=ENTRIES {
+            index.insert(&mut fill, hash, number).unwrap();
+        }
+        // Each entry lies above one that is still there, but for the first.
+        for removed in (1..=ENTRIES).rev() {
+            index.remove(&mut fill, hash, removed).unwrap();
+            let mut candidates = Vec::new();
+            index.find(hash, |number| {
+                candidates.push(number);
+                None::<()>
+            });
+            assert_eq!(candidates, Vec::from_iter(1..removed));
+        }
     }
 }
 
