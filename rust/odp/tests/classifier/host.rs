@@ -36,6 +36,7 @@ use odp::{
 };
 use std::sync::{
     atomic::{
+        AtomicBool,
         AtomicU64,
         Ordering, //
     },
@@ -116,8 +117,24 @@ pub struct Host {
     tables: [RwLock<Option<HostIndex>>; TABLES],
     flows: RwLock<&'static [Slot]>,
     state: Mutex<State>,
-    /// Whether readers stop now and then where they follow a number, to let others get ahead.
-    pub slow: bool,
+    /// What happens to the table in the middle of lookups.
+    pub interruption: Option<Interruption>,
+}
+
+/// Changes that happen wherever a lookup asks for memory, thus between any two steps of it.
+pub struct Interruption {
+    change: Box<dyn Fn(&Host) + Send + Sync>,
+    /// Whether they are happening: the writer is not interrupted.
+    busy: AtomicBool,
+}
+
+impl Interruption {
+    pub fn new(change: impl Fn(&Host) + Send + Sync + 'static) -> Self {
+        Self {
+            change: Box::new(change),
+            busy: AtomicBool::new(false),
+        }
+    }
 }
 
 /// What the writer of a [`Host`] owns.
@@ -135,18 +152,18 @@ impl<'a> Store<'a> for &'a Host {
     }
 
     fn pool(self, pool: Pool) -> Option<&'a [Cell64]> {
-        if self.slow {
-            std::thread::yield_now();
-        }
+        self.interrupt();
         *self.pools[pool as usize].read().unwrap()
     }
 
     fn table(self, table: Table) -> Option<Index<'a>> {
+        self.interrupt();
         let table = self.tables[table as usize].read().unwrap();
         table.as_ref().map(HostIndex::index)
     }
 
     fn flow(self, number: u32) -> Option<&'a HostFlow> {
+        self.interrupt();
         let slots = *self.flows.read().unwrap();
         *slots.get(number as usize)?.read().unwrap()
     }
@@ -166,7 +183,16 @@ impl Host {
             tables: Default::default(),
             flows: RwLock::new(&[]),
             state: Mutex::default(),
-            slow: false,
+            interruption: None,
+        }
+    }
+
+    fn interrupt(&self) {
+        if let Some(interruption) = &self.interruption {
+            if !interruption.busy.swap(true, Ordering::Relaxed) {
+                (interruption.change)(self);
+                interruption.busy.store(false, Ordering::Relaxed);
+            }
         }
     }
 
