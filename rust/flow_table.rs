@@ -70,6 +70,8 @@ pub(crate) struct FlowTable {
     memory: Memory,
     len: Shared<u32>,
     masks: Shared<u32>,
+    /// No flow has this number or a larger one.
+    end: Shared<u32>,
     #[pin]
     cpus: Work<Cpus>,
     #[pin]
@@ -93,6 +95,7 @@ impl FlowTable {
             memory: Memory::new()?,
             len: Shared::new(0),
             masks: Shared::new(0),
+            end: Shared::new(0),
             cpus <- Work::new(Cpus::new()?),
             state <- new_mutex!(writer::State::new(), "FlowTable::state"),
         })
@@ -168,22 +171,31 @@ impl FlowTable {
         Some(self.flow_ref(flow, rcu))
     }
 
-    /// All flows from the one with the number `first` on.
+    /// The flows with the numbers from `first` to one before `end`.
     ///
-    /// Flows keep their numbers: a walk in several parts, each of which begins after the number of the
-    /// last flow seen, sees every flow once that is in the table all the while.
-    pub(crate) fn flows_from<'a>(
+    /// Flows keep their numbers: a walk in several parts to the [`end`](Self::end) that there was at
+    /// first, each of which begins after the number of the last flow seen, sees every flow once that
+    /// is in the table all the while.
+    pub(crate) fn flows_in<'a>(
         &'a self,
         first: u32,
+        end: u32,
         rcu: Read<'a>,
     ) -> impl Iterator<Item = FlowRef<'a>> {
-        let blocks = first / BLOCK..BLOCKS as u32;
+        let blocks = first / BLOCK..end.div_ceil(BLOCK).min(BLOCKS as u32);
         let blocks = blocks.filter_map(move |n| Some((n, self.memory.block(n, rcu)?)));
-        let flows = blocks.flat_map(move |(n, block)| {
-            let skip = first.saturating_sub(n.wrapping_mul(BLOCK));
-            block.iter().skip(skip as usize)
+        let slots = blocks.flat_map(move |(n, block)| {
+            let start = n.wrapping_mul(BLOCK);
+            let skip = first.saturating_sub(start);
+            let take = end.saturating_sub(start.max(first));
+            block.iter().skip(skip as usize).take(take as usize)
         });
-        flows.filter_map(move |slot| Some(self.flow_ref(slot.get(rcu)?, rcu)))
+        slots.filter_map(move |slot| Some(self.flow_ref(slot.get(rcu)?, rcu)))
+    }
+
+    /// A number that is larger than those of all flows.
+    pub(crate) fn end(&self) -> u32 {
+        self.end.load()
     }
 
     /// Takes the lock of the table. May sleep.

@@ -570,13 +570,17 @@ impl Dump for Get {
             None => 0,
         };
         let dp = find(state.info())?;
-        let [next, ..] = state.cursor();
-        let Ok(first) = u32::try_from(*next) else {
+        let [next, end, ..] = state.cursor();
+        if *end == 0 {
+            // The flows that come later are not followed, for they might never end.
+            *end = dp.flows.end() as c_long;
+        }
+        let (Ok(first), Ok(end)) = (u32::try_from(*next), u32::try_from(*end)) else {
             return Ok(());
         };
         let guard = rcu::read_lock();
         let mut is_first = true;
-        for flow in dp.flows.flows_from(first, Read::from(&guard)) {
+        for flow in dp.flows.flows_in(first, end, Read::from(&guard)) {
             let mut record = msg.record(&FAMILY, flow_cmd::GET)?;
             fill(&mut record, &dp, &flow, omit, is_first)?;
             record.end();

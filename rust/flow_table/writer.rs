@@ -117,6 +117,8 @@ impl<'t> Writer<'t> {
             .ok_or(ENOMEM)?;
         state.numbers.take(&mut state.used, number);
         drop(guard);
+        let end = self.table.end.load();
+        self.table.end.store(end.max(number.saturating_add(1)));
         self.publish_counts();
         Ok(number)
     }
@@ -156,6 +158,7 @@ impl<'t> Writer<'t> {
             }
             next = end;
         }
+        self.table.end.store(0);
         for table in [Table::Flows, Table::Identities, Table::Groups, Table::Masks] {
             // Without memory for a smaller table the large one stays.
             let _ = self.provide(Need::Table(table, MIN_BUCKETS));
