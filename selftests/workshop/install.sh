@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # install.sh install|uninstall: put the modules into updates/, which depmod
-# prefers over the stock ones, or take them out again. KDIR= names the tree to
-# build against; without it the workshop prepares one for the running kernel.
+# prefers over the stock ones, and the programs and manual pages into PREFIX, or
+# take them out again. KDIR= names the tree to build against; without it the
+# workshop prepares one for the running kernel. DESTDIR= is put before all paths.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -21,36 +22,42 @@ export KVER
 dir=$destdir/lib/modules/$KVER/updates
 
 reindex() {
-	depmod ${destdir:+-b "$destdir"} "$KVER"
-	say "modprobe openvswitch now takes: $(modinfo ${destdir:+-b "$destdir"} -k "$KVER" -n openvswitch 2>/dev/null || echo "nothing, there is no stock module")"
+	# What is installed elsewhere is indexed where it comes to be used.
+	[ -z "$destdir" ] || return 0
+	depmod "$KVER"
+	say "modprobe openvswitch now takes: $(modinfo -k "$KVER" -n openvswitch 2>/dev/null || echo "nothing, there is no stock module")"
 }
 
+programs=(dpctl ovs-upcalld)
+man=$destdir$prefix/share/man/man8
+
+[ -z "$destdir" ] || mkdir -p "$destdir/lib/modules/$KVER"
 [ -w "$destdir/lib/modules/$KVER" ] || die "cannot write $destdir/lib/modules/$KVER: run as root"
 case ${1-} in
 install)
+	make -C "$OVS_TOP" modules userspace KDIR="$KDIR"
+	modules=$OVS_BUILD/modules bin=$OVS_BUILD/bin
 	if [ -n "$KDIR" ]; then
-		make -C "$OVS_TOP" modules KDIR="$KDIR"
-		from=$OVS_TOP/build
-	else
-		make -C "$OVS_TOP" modules userspace
-		from=$OVS_BUILD/modules
+		modules=$OVS_TOP/build bin=$OVS_TOP/build/target/release
 	fi
 	mkdir -p "$dir"
-	for f in "$from"/*.ko; do
+	for f in "$modules"/*.ko; do
 		cp "$f" "$dir/"
 		strip -g "$dir/${f##*/}" 2>/dev/null || true
 		say "installed $dir/${f##*/}"
 	done
-	if [ -d "$OVS_BUILD/bin" ]; then
-		install -D -t "$destdir$prefix/bin" "$OVS_BUILD"/bin/*
-		say "installed $(cd "$OVS_BUILD/bin" && echo *) in $destdir$prefix/bin"
-	fi
+	install -D -t "$destdir$prefix/bin" "${programs[@]/#/$bin/}"
+	install -D -m 644 -t "$man" "$OVS_TOP"/userspace/man/*.8
+	say "installed ${programs[*]} in $destdir$prefix/bin, their manual pages in $man"
 	reindex
 	;;
 uninstall)
 	rm -f "$dir"/openvswitch.ko "$dir"/vport-{vxlan,geneve,gre}.ko
 	rmdir "$dir" 2>/dev/null || true
-	rm -f "$destdir$prefix"/bin/{dpctl,ovs-upcalld}
+	rm -f "${programs[@]/#/$destdir$prefix/bin/}"
+	for f in "$OVS_TOP"/userspace/man/*.8; do
+		rm -f "$man/${f##*/}"
+	done
 	reindex
 	;;
 *)
