@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 120
+"""Each dropped packet has a reason, which the kernel's own tracepoint skb:kfree_skb tells."""
+
+import os
+import re
+import struct
+
+from lib import ktap, net, ovs, packet
+from lib.ktap import equal, find_module, main, test
+from lib.lab import Lab
+from lib.netlink import nest, u16, u32
+from lib.ovs import Act, Key, Pk, output, recirc
+
+EVENT = "/sys/kernel/tracing/events/skb/kfree_skb"
+# The subsystem of Open vSwitch in a reason, and its reasons (net/openvswitch/drop.h).
+SUBSYS = 2 << 16
+LAST_ACTION, ACTION_ERROR, EXPLICIT, EXPLICIT_WITH_ERROR, METER, RECURSION_LIMIT, DEFERRED_LIMIT = range(1, 8)
+FRAG_L2_TOO_LONG, FRAG_INVALID_PROTO, IP_TTL = 8, 9, 11
+lab = None
+
+
+def setup():
+    global lab
+    # What is sent comes out on the same CPU.
+    os.sched_setaffinity(0, {0})
+    net.load()
+    find_module()
+    net.quiet_devices()
+    if not os.path.exists("/sys/kernel/tracing/trace"):
+        net.run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")
+    lab = Lab(2)
+
+
+def write(path, value):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(value)
+
+
+def told(function):
+    """The reasons for which the module drops packets while something is done: numbers of its own, or
+    the kernel's names."""
+    write("/sys/kernel/tracing/trace", "")
+    write(f"{EVENT}/enable", "1")
+    try:
+        function()
+    finally:
+        write(f"{EVENT}/enable", "0")
+    with open("/sys/kernel/tracing/trace", encoding="ascii") as file:
+        found = re.findall(r"location=\S+ \[openvswitch\].* reason: (\S+)", file.read())
+    return [int(reason, 0) - SUBSYS if reason[0].isdigit() else reason for reason in found]
+
+
+def dropped(reason, data, actions, *attrs):
+    """The packet is dropped for this reason, whether user space sends it or a port receives it."""
+    execute = told(lambda: lab.dp.execute(data, actions, *attrs, key=ovs.in_port(1)))
+    equal(execute, [reason], "reasons, of a packet from user space")
+    if not attrs:
+        equal(told(lambda: lab.forward(data, actions))[-1:], [reason], "last reason, of a packet from a port")
+
+
+@test
+def last_action():
+    """LAST_ACTION: the list ends, and nothing took the packet"""
+    dropped(LAST_ACTION, packet.udp4(), b"")
+    dropped(LAST_ACTION, packet.udp4(), ovs.push_vlan(0x1064))
+    dropped(LAST_ACTION, packet.udp4(), nest(Act.SAMPLE, u32(1, 0), nest(2, output(2))))
+
+
+@test
+def action_error():
+    """ACTION_ERROR: an action fails"""
+    # Can be asked for, but no packet's mark can be set so.
+    error = ovs.set_key(u32(Key.CT_MARK, 1)) + output(2)
+    lab.key(packet.udp4())
+    lab.dp.flow_from(1, error)
+    equal(told(lambda: (lab.send(packet.udp4()), net.wait_for(lambda: lab.dp.stats()[0], "hit")))[-1:], [ACTION_ERROR], "reason")
+
+
+@test
+def explicit():
+    """EXPLICIT, EXPLICIT_WITH_ERROR: what the DROP action says"""
+    dropped(EXPLICIT, packet.udp4(), u32(Act.DROP, 0))
+    dropped(EXPLICIT_WITH_ERROR, packet.udp4(), u32(Act.DROP, 1))
+
+
+@test
+def meter():
+    """METER: there are more packets than a meter lets through"""
+    band = nest(1, u32(1, 1), u32(2, 1), u32(3, 1))
+    lab.dp.request("ovs_meter", 2, u32(1, 5), nest(4, band))
+    actions = u32(Act.METER, 5) + output(2)
+
+    def three():
+        for _ in range(3):
+            lab.dp.execute(packet.udp4(), actions, key=ovs.in_port(1))
+
+    equal(set(told(three)), {METER}, "reasons")
+    lab.dp.request("ovs_meter", 3, u32(1, 5))
+
+
+@test
+def time_to_live():
+    """IP_TTL: it ran out, and no action is for that"""
+    dec_ttl = nest(Act.DEC_TTL, nest(1))
+    dropped(IP_TTL, packet.ether(packet.ipv4(packet.udp(), packet.UDP, ttl=1), 0x0800), dec_ttl + output(2))
+    data = packet.udp(src=packet.A6, dst=packet.B6)
+    dropped(IP_TTL, packet.ether(packet.ipv6(data, packet.UDP, hlimit=1), 0x86DD), dec_ttl + output(2))
+
+
+@test
+def output_device():
+    """DEV_READY: the output port is not there, or down"""
+    dropped("DEV_READY", packet.udp4(), output(77))
+    net.ip("link set p2 down")
+    try:
+        dropped("DEV_READY", packet.udp4(), output(2))
+    finally:
+        net.ip("link set p2 up")
+
+
+@test
+def fragments():
+    """FRAG_L2_TOO_LONG, FRAG_INVALID_PROTO, PKT_TOO_BIG: what was fragments does not fit, and cannot be fragmented"""
+    big = packet.udp(bytes(2000))
+    data = packet.ether(packet.ipv4(big, packet.UDP), 0x0800)
+    mru = u16(Pk.MRU, 1400)
+    dropped(FRAG_INVALID_PROTO, packet.ether(big, 0x88B5), output(2), mru)
+    labels = b"".join(nest(Act.PUSH_MPLS, struct.pack(">IH", 0x1140, 0x8847) + bytes(2)) for _ in range(5))
+    dropped(FRAG_L2_TOO_LONG, data, labels + output(2), mru)
+    # What was received in larger fragments than the port takes.
+    larger = packet.ether(packet.ipv4(packet.udp(bytes(9200)), packet.UDP), 0x0800)
+    dropped("PKT_TOO_BIG", larger, output(2), u16(Pk.MRU, 9100))
+
+
+@test
+def recursion():
+    """RECURSION_LIMIT: a packet is looked up again and again (C: DEFERRED_LIMIT)"""
+    key = u32(Key.RECIRC_ID, 7) + ovs.in_port(1) + ovs.eth() + ovs.eth_type(0x88B5)
+    lab.dp.flow(key, recirc(7), mask=u32(Key.RECIRC_ID, 0xFFFFFFFF) + ovs.in_port(0xFFFFFFFF) + ovs.eth_type(0xFFFF))
+    data = packet.pad(packet.ether(b"", 0x88B5))
+    reasons = told(lambda: lab.dp.execute(data, recirc(7), key=ovs.in_port(1)))
+    # The C module puts off what is looked up too often, and then puts off too much.
+    equal(reasons, [RECURSION_LIMIT if ktap.RUST else DEFERRED_LIMIT], "reasons")
+
+
+if __name__ == "__main__":
+    main(setup)
