@@ -363,12 +363,12 @@ fn words(kept: &Kept, link: &Link, network: &Network) -> [u64; 7] {
         ),
         link.addresses,
         join32(link.addresses_end, link.vlan),
-        join32(link.cvlan, raw32(network.label)),
-        network.ipv4,
         join32(
-            network.ports,
             join16(raw16(network.tcp_flags), network.exthdrs),
+            raw32(network.label),
         ),
+        network.ipv4,
+        join32(network.ports, link.cvlan),
     ]
 }
 
@@ -489,9 +489,9 @@ const _: () = {
     assert!(offset_of!(Key, recirc_id) == 0 && offset_of!(Key, eth_type) == 6);
     assert!(offset_of!(Key, ip_proto) == 8 && offset_of!(Key, mac_proto) == 12);
     assert!(offset_of!(Key, eth_dst) == 16 && offset_of!(Key, vlan) == 28);
-    assert!(offset_of!(Key, cvlan) == 32 && offset_of!(Key, ipv6_label) == 36);
+    assert!(offset_of!(Key, tcp_flags) == 32 && offset_of!(Key, ipv6_exthdrs) == 34);
     assert!(offset_of!(Key, ipv4_src) == 40 && offset_of!(Key, tp_src) == 48);
-    assert!(offset_of!(Key, tcp_flags) == 52 && offset_of!(Key, ipv6_exthdrs) == 54);
+    assert!(offset_of!(Key, ipv6_label) == 36 && offset_of!(Key, cvlan) == 52);
     assert!(offset_of!(Key, priority) == 56 && offset_of!(Key, dp_hash) == 64);
     assert!(offset_of!(Key, ct_zone) == 9 * 8 && offset_of!(Key, ipv6_src) == 13 * 8);
     assert!(offset_of!(Key, nd_target) == 17 * 8 && offset_of!(Key, nd_sll) == 19 * 8);

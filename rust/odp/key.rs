@@ -191,8 +191,10 @@ pub struct Key {
     pub vlan: Vlan,
 
     // Word 4.
-    /// The inner VLAN tag.
-    pub cvlan: Vlan,
+    /// TCP flags, 12 bits.
+    pub tcp_flags: Be16,
+    /// IPv6 extension headers seen (`OFPIEH12_*`).
+    pub ipv6_exthdrs: u16,
     /// IPv6 flow label, 20 bits.
     pub ipv6_label: Be32,
 
@@ -207,10 +209,8 @@ pub struct Key {
     pub tp_src: Be16,
     /// Transport destination port; of ICMP and ICMPv6, the code.
     pub tp_dst: Be16,
-    /// TCP flags, 12 bits.
-    pub tcp_flags: Be16,
-    /// IPv6 extension headers seen (`OFPIEH12_*`).
-    pub ipv6_exthdrs: u16,
+    /// The inner VLAN tag, which every mask from user space matches.
+    pub cvlan: Vlan,
 
     // Word 7.
     /// `skb->priority`.
