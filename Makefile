@@ -55,6 +55,9 @@ vm: setup ## a shell in a VM with the module loaded; CMD='...' runs that instead
 bench: ## C and Rust in one boot of User Mode Linux: a table, JSON, a chart
 	@selftests/bench/bench.sh
 
+bench-instructions: ## instructions of a packet, C and Rust, in the packaged kernel in a VM
+	@selftests/bench/instructions.sh
+
 setup: ## only fetch and make what builds and tests need
 	@$(WS)/setup.sh
 
@@ -90,5 +93,5 @@ help: ## this list
 	@echo
 	@echo "  KDIR=DIR  KVER=RELEASE  TESTS=PATTERN  V=1  OVS_CACHE=DIR  OVS_MIRROR=URI"
 
-.PHONY: all modules userspace demo check check-debug fuzz vm bench setup kdir update clippy fmt \
+.PHONY: all modules userspace demo check check-debug fuzz vm bench bench-instructions setup kdir update clippy fmt \
 	fmt-check lint layering install uninstall clean help

@@ -16,6 +16,7 @@
 #   -t SECONDS	end the VM after this time (600)
 #   -r MIB	memory (2048)
 #   -a STRING	append to the kernel's command line
+#   -n		QEMU with one CPU, whose time goes on by 1 ns with each instruction
 #   -i		interactive: a shell on this terminal in place of a command
 # shellcheck disable=SC2034,SC2154	# shared with vm-qemu.sh and vm-uml.sh
 set -euo pipefail
@@ -27,8 +28,8 @@ usage() {
 	exit 2
 }
 
-modules=() load=() copy=() bins=() outdir='' timeout=600 memory=2048 append='' interactive=''
-while getopts m:l:c:b:o:t:r:a:i opt; do
+modules=() load=() copy=() bins=() outdir='' timeout=600 memory=2048 append='' icount='' interactive=''
+while getopts m:l:c:b:o:t:r:a:ni opt; do
 	case $opt in
 	m) modules+=("$OPTARG") ;;
 	l) load+=("$OPTARG") ;;
@@ -38,6 +39,7 @@ while getopts m:l:c:b:o:t:r:a:i opt; do
 	t) timeout=$OPTARG ;;
 	r) memory=$OPTARG ;;
 	a) append=$OPTARG ;;
+	n) icount=1 ;;
 	i) interactive=1 ;;
 	*) usage ;;
 	esac

@@ -2,10 +2,14 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154	# for boot.sh; QEMU's commas
 #
 # Part of boot.sh: what starts the VM as a QEMU with the packaged kernel.
-accel=$("$OVS_WORKSHOP/accel.sh")
+if [ -n "$icount" ]; then
+	cpus=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
+else
+	cpus=(-accel "$("$OVS_WORKSHOP/accel.sh")" -smp 2)
+fi
 cmd=(qemu-system-x86_64
 	-append "console=ttyS0 panic=-1 oops=panic ${interactive:+quiet} $append"
-	-M q35 -cpu max -accel "$accel" -smp 2 -m "$memory"
+	-M q35 -cpu max "${cpus[@]}" -m "$memory"
 	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
 	-drive "file=$image,format=raw,if=virtio,readonly=on"

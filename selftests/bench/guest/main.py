@@ -105,8 +105,8 @@ def with_module(case, module, injector, work=once):
         kernel.rmmod("openvswitch")
 
 
-def measure(case, order, injector):
-    """A line for each metric, with the values of both modules."""
+def measure(case, order, injector, unit):
+    """A line for each metric, with the values of both modules; packets take as many of `unit`."""
     values = {"c": {}, "rust": {}}
     ceiling = None
     if isinstance(case, Packets):
@@ -114,8 +114,10 @@ def measure(case, order, injector):
         ceiling = packets(case, injector, None)
     for module in order:
         values[module] = with_module(case, module, injector)
-    units = {"": "ns"} if isinstance(case, Packets) else case.metrics
+    units = {"": unit} if isinstance(case, Packets) else case.metrics
     targets = {"": case.target} if isinstance(case, Packets) else case.targets
+    if unit != "ns":
+        targets = {}
     for metric, unit in units.items():
         yield {
             "case": case.name, "metric": metric, "unit": unit, "target": targets.get(metric),
@@ -134,6 +136,9 @@ def main():
     cases = [case for case in CASES if wanted(case, plan["cases"])]
     if plan.get("targets"):
         cases = [c for c in cases if getattr(c, "target", None) or getattr(c, "targets", None)]
+    unit = plan.get("unit", "ns")
+    if unit != "ns":
+        cases = [c for c in cases if isinstance(c, Packets)]
     if "profile" in plan:
         case = cases[0]
         if isinstance(case, Packets):
@@ -146,7 +151,7 @@ def main():
                 order = ("c", "rust") if (rep + number + plan["boot"]) % 2 == 0 else ("rust", "c")
                 started = time.monotonic()
                 try:
-                    for line in measure(case, order, injector):
+                    for line in measure(case, order, injector, unit):
                         results.write(json.dumps({"boot": plan["boot"], "rep": rep} | line) + "\n")
                     note = f"{time.monotonic() - started:.1f} s"
                 except Exception as error:  # pylint: disable=broad-exception-caught
