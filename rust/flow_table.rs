@@ -17,6 +17,7 @@
 
 mod cpu;
 mod flow;
+mod interned;
 mod memory;
 mod writer;
 
@@ -97,7 +98,7 @@ impl FlowTable {
             masks: Shared::new(0),
             end: Shared::new(0),
             cpus <- Work::new(Cpus::new()?),
-            state <- new_mutex!(writer::State::new(), "FlowTable::state"),
+            state <- new_mutex!(writer::State::new()?, "FlowTable::state"),
         })
     }
 

@@ -31,6 +31,19 @@ pub(crate) struct Memory {
     dump: KVec<u8>,
 }
 
+impl Memory {
+    /// Memory for what most lists of this length become. It grows where one becomes more.
+    fn for_attrs(attrs: &[u8]) -> Result<Self> {
+        /// The length of OUTPUT, the most common action.
+        const ACTION: usize = 8;
+        Ok(Self {
+            ops: KVec::with_capacity(attrs.len().div_ceil(ACTION), GFP_KERNEL)?,
+            data: KVec::new(),
+            dump: KVec::with_capacity(attrs.len(), GFP_KERNEL)?,
+        })
+    }
+}
+
 impl Store for Memory {
     #[inline]
     fn ops(&self) -> &[Op] {
@@ -103,10 +116,7 @@ const ENV: Env = Env {
 
 /// Validates the payload of an ACTIONS attribute and compiles it, for packets with `key`.
 pub(crate) fn compile<'a>(attrs: &'a [u8], key: &Key) -> Result<Actions, odp::Error<'a>> {
-    let memory = Memory {
-        ops: KVec::new(),
-        data: KVec::new(),
-        dump: KVec::new(),
-    };
+    let memory = Memory::for_attrs(attrs)
+        .map_err(|_| odp::Error::new(Errno::ENOMEM, c"cannot store the actions"))?;
     odp::actions::compile(attrs, key, &ENV, memory)
 }

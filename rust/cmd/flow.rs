@@ -63,6 +63,7 @@ use crate::{
             Ufid,
             KEY_ATTR_MAX_SIZE, //
         },
+        mask::Compact,
         uapi::{
             family,
             flow_attr,
@@ -73,10 +74,7 @@ use crate::{
     },
     sync::{
         jiffies,
-        rcu::{
-            RcuBox,
-            Read, //
-        }, //
+        rcu::Read, //
     },
 };
 use kernel::{
@@ -192,11 +190,10 @@ impl<'a> Request<'a> {
     /// Compiles the actions for packets with the masked key of `parsed`.
     ///
     /// If they are refused, `message` is logged.
-    fn compile(&self, actions: Attr<'a>, parsed: &Match, message: &str) -> Result<RcuBox<Actions>> {
+    fn compile(&self, actions: Attr<'a>, parsed: &Match, message: &str) -> Result<Actions> {
         let key = KBox::new(parsed.key.masked(&parsed.mask), GFP_KERNEL)?;
-        let compiled = actions::compile(actions.payload(), &key)
-            .map_err(|err| refuse_actions(self.probe, error(err), message))?;
-        Ok(RcuBox::new(compiled, GFP_KERNEL)?)
+        actions::compile(actions.payload(), &key)
+            .map_err(|err| refuse_actions(self.probe, error(err), message))
     }
 }
 
@@ -306,12 +303,13 @@ impl Command for New {
             .require(flow_attr::ACTIONS.into(), c"a flow needs actions")
             .map_err(|err| report(request.probe, err))?;
         let parsed = request.parse_match(key)?;
-        let by_key = Identity::from_key(&parsed.key);
-        let by_ufid = request
+        let identity = request
             .ufid
-            .and_then(|ufid| Identity::from_ufid(ufid.as_bytes()));
-        let identity = by_ufid.as_ref().unwrap_or(&by_key).as_ref();
+            .and_then(|ufid| Identity::from_ufid(ufid.as_bytes()))
+            .unwrap_or_else(|| Identity::from_key(&parsed.key));
         let compiled = request.compile(actions, &parsed, NEW_UNSAFE)?;
+        let mask = Compact::new(&parsed.mask);
+        let new = NewFlow::new(&parsed.key, &mask, identity.as_ref())?;
         let reply = match must_notify(info) {
             true => Some(message(
                 info,
@@ -326,22 +324,22 @@ impl Command for New {
         let existing = {
             let guard = rcu::read_lock();
             let rcu = Read::from(&guard);
-            let found = match by_ufid.as_ref() {
-                Some(ufid) => table.find(ufid.as_ref(), rcu),
+            let named = match identity.as_ref().ufid() {
+                Some(_) => table.find(identity.as_ref(), rcu),
                 None => None,
             };
-            let found = found.or_else(|| dp.flows.lookup_masks(&parsed.key, rcu).flow);
+            let found = named.or_else(|| dp.flows.lookup_masks(&parsed.key, rcu).flow);
             match found {
-                Some(flow) => Some(replaceable(info, &dp, &flow, &parsed, &by_key, rcu)?),
+                Some(flow) => Some(replaceable(info, &dp, &flow, &parsed, rcu)?),
                 None => None,
             }
         };
         let number = match existing {
             Some(number) => {
-                table.set_actions(number, compiled);
+                table.set_actions(number, compiled)?;
                 number
             }
-            None => table.insert(NewFlow::new(&parsed.key, &parsed.mask, identity, compiled)?)?,
+            None => table.insert(new, compiled)?,
         };
         notify(info, &dp, reply, number, request.omit, || drop(table))
     }
@@ -356,7 +354,6 @@ fn replaceable(
     dp: &Datapath,
     found: &FlowRef<'_>,
     parsed: &Match,
-    by_key: &Identity,
     rcu: Read<'_>,
 ) -> Result<u32> {
     // Generic netlink takes NLM_F_EXCL for part of a request to dump, so that user space says
@@ -367,6 +364,7 @@ fn replaceable(
             c"a flow with this UFID, or for these packets, exists",
         ));
     }
+    let by_key = Identity::from_key(&parsed.key);
     let same = match found.identity().key() {
         Some(_) => found.identity() == by_key.as_ref(),
         None => found
@@ -470,7 +468,7 @@ impl Command for Set {
             false => None,
         };
         if let Some(compiled) = compiled {
-            table.set_actions(number, compiled);
+            table.set_actions(number, compiled)?;
         }
         if let Some(reply) = &mut reply {
             let guard = rcu::read_lock();

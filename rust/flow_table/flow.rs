@@ -35,9 +35,11 @@ use crate::{
         bh::Bh,
         jiffies,
         rcu::{
+            Counted,
             HeaderSlice,
             RcuBox,
             RcuPtr,
+            RcuShared,
             Read, //
         }, //
     },
@@ -51,7 +53,8 @@ pub(crate) type Flow = HeaderSlice<FlowHead, u64>;
 
 /// What a flow has beside words.
 pub(crate) struct FlowHead {
-    actions: RcuPtr<Actions>,
+    /// Of which other flows may be owners, too.
+    actions: RcuPtr<Counted<Actions>, RcuShared<Actions>>,
     /// The record of the mask; in the lower half, the number of the flow. Stored once, before the
     /// flow is published.
     place: Cell64,
@@ -111,35 +114,29 @@ impl Flow {
     }
 
     /// Replaces the actions. For the writer.
-    pub(super) fn set_actions(&self, actions: RcuBox<Actions>) {
+    pub(super) fn set_actions(&self, actions: RcuShared<Actions>) {
         self.header.actions.replace(Some(actions));
     }
 }
 
-/// A flow that is not in a table yet.
+/// A flow that is not in a table yet, and has no actions.
 pub(crate) struct NewFlow<'a> {
     pub(super) flow: RcuBox<Flow>,
-    pub(super) mask: &'a Key,
+    pub(super) mask: &'a Compact,
 }
 
 impl<'a> NewFlow<'a> {
     /// A flow for packets with `key` as far as `mask` matches.
-    pub(crate) fn new(
-        key: &Key,
-        mask: &'a Key,
-        identity: IdentityRef<'_>,
-        actions: RcuBox<Actions>,
-    ) -> Result<Self> {
-        let compact = Compact::new(mask);
-        let key_words = compact.count();
+    pub(crate) fn new(key: &Key, mask: &'a Compact, identity: IdentityRef<'_>) -> Result<Self> {
+        let key_words = mask.count();
         let identity_words = identity.words();
         let stamp = (key_words as u64) << KEY_WORDS | u64::from(identity.kind().to_bits()) << KIND;
         let header = FlowHead {
-            actions: RcuPtr::new(actions),
+            actions: RcuPtr::null(),
             place: Cell64::new(0),
             stamp: Cell64::new(stamp),
         };
-        let mut words = Iterator::chain(compact.compress(key), identity_words.iter().copied());
+        let mut words = Iterator::chain(mask.compress(key), identity_words.iter().copied());
         let len = key_words.saturating_add(identity_words.len());
         let flow = RcuBox::from_fn(header, len, |_| words.next().ok_or(EINVAL), GFP_KERNEL)?;
         Ok(Self { flow, mask })
@@ -163,7 +160,7 @@ impl<'a> FlowRef<'a> {
     /// The actions; every flow has some.
     #[inline]
     pub(crate) fn actions(&self) -> Option<&'a Actions> {
-        self.flow.header.actions.get(self.rcu)
+        Some(self.flow.header.actions.get(self.rcu)?)
     }
 
     /// What user space names the flow by.

@@ -7,6 +7,7 @@ use super::{
         FlowRef,
         NewFlow, //
     },
+    interned::Interned,
     memory,
     FlowTable, //
 };
@@ -27,8 +28,7 @@ use crate::{
             },
             Store,
             Table, //
-        },
-        mask::Compact, //
+        }, //
     },
     sync::{
         grace::GracePeriod,
@@ -58,19 +58,21 @@ pub(super) struct State {
     /// A bit for each number that is in use.
     used: KVec<u64>,
     generation: Generation,
+    interned: Interned,
     /// What the records that are to be reused wait for.
     grace: Option<GracePeriod>,
 }
 
 impl State {
-    pub(super) fn new() -> Self {
-        Self {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
             classifier: update::Writer::default(),
             numbers: Numbers::default(),
             used: KVec::new(),
             generation: Generation::FIRST,
+            interned: Interned::new()?,
             grace: None,
-        }
+        })
     }
 }
 
@@ -88,17 +90,17 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Inserts a flow, and returns its number.
+    /// Inserts a flow with these actions, and returns its number.
     ///
     /// There must be none with the same identity, nor one with the same mask and masked key. May
     /// sleep.
-    pub(crate) fn insert(&mut self, new: NewFlow<'_>) -> Result<u32> {
+    pub(crate) fn insert(&mut self, new: NewFlow<'_>, actions: Actions) -> Result<u32> {
+        new.flow.set_actions(self.state.interned.share(actions)?);
         self.reuse();
         self.reserve()?;
         let number = self.free_number()?;
 
         let NewFlow { flow, mask } = new;
-        let mask = Compact::new(mask);
         let state = &mut *self.state;
         state.generation = state.generation.next();
         flow.set_generation(state.generation);
@@ -113,7 +115,7 @@ impl<'t> Writer<'t> {
         let view = memory.view(Read::from(&guard));
         state
             .classifier
-            .insert(view, number, &mask, publish)
+            .insert(view, number, mask, publish)
             .ok_or(ENOMEM)?;
         state.numbers.take(&mut state.used, number);
         drop(guard);
@@ -159,6 +161,7 @@ impl<'t> Writer<'t> {
             next = end;
         }
         self.table.end.store(0);
+        self.state.interned.clear();
         for table in [Table::Flows, Table::Identities, Table::Groups, Table::Masks] {
             // Without memory for a smaller table the large one stays.
             let _ = self.provide(Need::Table(table, MIN_BUCKETS));
@@ -181,12 +184,14 @@ impl<'t> Writer<'t> {
     }
 
     /// Replaces the actions of a flow.
-    pub(crate) fn set_actions(&mut self, number: u32, actions: RcuBox<Actions>) {
+    pub(crate) fn set_actions(&mut self, number: u32, actions: Actions) -> Result {
+        let actions = self.state.interned.share(actions)?;
         let guard = rcu::read_lock();
         let view = self.table.memory.view(Read::from(&guard));
         if let Some(flow) = view.flow(number) {
             flow.set_actions(actions);
         }
+        Ok(())
     }
 
     /// Forgets what was counted for a flow.

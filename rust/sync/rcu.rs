@@ -7,7 +7,8 @@
 //! it published a grace period after it took it back:
 //!
 //! - [`RcuBox`] is an allocation, of one value or of a header with a slice ([`HeaderSlice`]), that
-//!   is freed by `call_rcu()`; [`RcuPtr`] publishes it.
+//!   is freed by `call_rcu()`; an [`RcuShared`] is one with several owners. [`RcuPtr`] publishes
+//!   either.
 //! - [`RcuArc`] publishes an [`Arc`](kernel::sync::Arc); [`Retired`] is an `Arc` that was taken
 //!   back and whose readers are not known to have finished.
 //!
@@ -16,6 +17,7 @@
 mod arc;
 mod boxed;
 mod ptr;
+mod shared;
 
 pub(crate) use self::{
     arc::{
@@ -27,7 +29,11 @@ pub(crate) use self::{
         HeaderSlice,
         RcuBox, //
     },
-    ptr::RcuPtr, //
+    ptr::RcuPtr,
+    shared::{
+        Counted,
+        RcuShared, //
+    }, //
 };
 
 use crate::bindings;

@@ -2,6 +2,7 @@
 
 //! Allocations freed after a grace period.
 
+use super::ptr::Owner;
 use crate::bindings;
 use core::{
     alloc::Layout,
@@ -223,24 +224,24 @@ impl<E> Drop for Filled<E> {
     }
 }
 
-impl<T: ?Sized + Content> RcuBox<T> {
-    /// Gives up ownership.
+// SAFETY: By the type invariant the head is that of a live allocation, and dropping the box frees it
+// a grace period later.
+unsafe impl<T: ?Sized + Content> Owner for RcuBox<T> {
+    type Content = T;
+
     #[inline]
-    pub(super) fn into_head(self) -> NonNull<Head> {
+    fn into_head(self) -> NonNull<Head> {
         ManuallyDrop::new(self).0
     }
 
-    /// Takes ownership.
-    ///
-    /// # Safety
-    ///
-    /// `head` must come from [`Self::into_head`], and ownership must not have been taken since.
     #[inline]
-    pub(super) unsafe fn from_head(head: NonNull<Head>) -> Self {
+    unsafe fn from_head(head: NonNull<Head>) -> Self {
         // INVARIANT: By the requirements of this function.
         Self(head, PhantomData)
     }
+}
 
+impl<T: ?Sized + Content> RcuBox<T> {
     /// The content of the allocation that starts with `head`.
     ///
     /// # Safety

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A pointer that RCU readers follow to a box.
+//! A pointer that RCU readers follow to an allocation.
 
 use super::{
     boxed::Head,
@@ -20,7 +20,29 @@ use kernel::sync::atomic::{
     Full, //
 };
 
-/// A nullable pointer to an [`RcuBox`], which it owns.
+/// What owns an allocation that RCU readers may use.
+///
+/// # Safety
+///
+/// The head must be that of a live allocation with a `Content`, which is freed no earlier than a
+/// grace period after the owner is dropped.
+pub(crate) unsafe trait Owner: Sized {
+    /// What is in the allocation.
+    type Content: ?Sized + Content;
+
+    /// Gives up ownership.
+    fn into_head(self) -> NonNull<Head>;
+
+    /// Takes ownership.
+    ///
+    /// # Safety
+    ///
+    /// `head` must come from [`Self::into_head`], and ownership must not have been taken since.
+    unsafe fn from_head(head: NonNull<Head>) -> Self;
+}
+
+/// A nullable pointer to an allocation, of which it is an owner: the only one, unless said
+/// otherwise.
 ///
 /// Readers need no lock, only evidence of a read-side section. Writers may race: each
 /// [`replace`](Self::replace) is one atomic exchange, so that each box it gives back is given to one
@@ -28,16 +50,19 @@ use kernel::sync::atomic::{
 ///
 /// # Invariants
 ///
-/// The pointer is null, or from [`RcuBox::into_head`]. A box is only dropped, hence freed no
-/// earlier than a grace period later, after it was exchanged for another one.
-pub(crate) struct RcuPtr<T: ?Sized + Content>(Atomic<*mut Head>, PhantomData<RcuBox<T>>);
+/// The pointer is null, or from [`Owner::into_head`]. An owner is only dropped, and what it owns
+/// freed no earlier than a grace period later, after it was exchanged for another one.
+pub(crate) struct RcuPtr<T: ?Sized + Content, O: Owner<Content = T> = RcuBox<T>>(
+    Atomic<*mut Head>,
+    PhantomData<O>,
+);
 
-// SAFETY: It owns an `RcuBox`, which is `Send` if its content is `Send` and `Sync`.
-unsafe impl<T: ?Sized + Content + Send + Sync> Send for RcuPtr<T> {}
-// SAFETY: It gives out shared references to a `T`, which is `Sync`, and the box, which is `Send`.
-unsafe impl<T: ?Sized + Content + Send + Sync> Sync for RcuPtr<T> {}
+// SAFETY: It owns an `O`; readers elsewhere have references to a `T`, which is `Sync`.
+unsafe impl<T: ?Sized + Content + Sync, O: Owner<Content = T> + Send> Send for RcuPtr<T, O> {}
+// SAFETY: It gives out shared references to a `T`, which is `Sync`, and the owner, which is `Send`.
+unsafe impl<T: ?Sized + Content + Sync, O: Owner<Content = T> + Send> Sync for RcuPtr<T, O> {}
 
-impl<T: ?Sized + Content> RcuPtr<T> {
+impl<T: ?Sized + Content, O: Owner<Content = T>> RcuPtr<T, O> {
     /// A pointer that is null.
     pub(crate) const fn null() -> Self {
         // INVARIANT: The pointer is null.
@@ -45,7 +70,7 @@ impl<T: ?Sized + Content> RcuPtr<T> {
     }
 
     /// A pointer to `value`.
-    pub(crate) fn new(value: RcuBox<T>) -> Self {
+    pub(crate) fn new(value: O) -> Self {
         // INVARIANT: The pointer is from `into_head()`.
         Self(Atomic::new(value.into_head().as_ptr()), PhantomData)
     }
@@ -69,8 +94,8 @@ impl<T: ?Sized + Content> RcuPtr<T> {
         if head.is_null() {
             return None;
         }
-        // SAFETY: By the type invariant the pointer is from `into_head()`, and its box is freed at
-        // the earliest a grace period after it was exchanged. It was not when it was loaded, in the
+        // SAFETY: By the type invariant the pointer is from `into_head()`, and what it leads to is
+        // freed at the earliest a grace period after it was exchanged. It was not when it was loaded, in the
         // section that lasts for `'a`.
         Some(unsafe { RcuBox::content(head) })
     }
@@ -83,24 +108,24 @@ impl<T: ?Sized + Content> RcuPtr<T> {
 
     /// Publishes `new` and returns the old value.
     ///
-    /// Readers may still use the old value: dropping the box waits for them.
-    pub(crate) fn replace(&self, new: Option<RcuBox<T>>) -> Option<RcuBox<T>> {
+    /// Readers may still use the old value: it is freed after them.
+    pub(crate) fn replace(&self, new: Option<O>) -> Option<O> {
         let new = new.map_or(ptr::null_mut(), |new| new.into_head().as_ptr());
         // The exchange is fully ordered: what was written to the new value comes before it.
         // INVARIANT: The pointer is null or from `into_head()`.
         let old = self.0.xchg(new, Full);
         // SAFETY: By the type invariant the pointer is null or from `into_head()`, and the exchange
         // gave it to this caller alone.
-        NonNull::new(old).map(|old| unsafe { RcuBox::from_head(old) })
+        NonNull::new(old).map(|old| unsafe { O::from_head(old) })
     }
 }
 
-impl<T: ?Sized + Content> Drop for RcuPtr<T> {
+impl<T: ?Sized + Content, O: Owner<Content = T>> Drop for RcuPtr<T, O> {
     fn drop(&mut self) {
         if let Some(old) = NonNull::new(*self.0.get_mut()) {
             // SAFETY: By the type invariant the pointer is from `into_head()`, and nobody else has
             // `self`.
-            drop(unsafe { RcuBox::<T>::from_head(old) });
+            drop(unsafe { O::from_head(old) });
         }
     }
 }
