@@ -45,6 +45,7 @@ use crate::{
     sync::{
         bh::Bh,
         once::Shared,
+        prefetch::prefetch,
         rcu::Read,
         work::Work, //
     },
@@ -112,14 +113,21 @@ impl FlowTable {
     #[inline]
     pub(crate) fn lookup<'a>(&'a self, key: &Key, bh: Bh<'a>) -> Found<'a> {
         let cpus = self.cpus();
-        let cache = match cpus.get(bh).cache(bh) {
+        let cpu = cpus.get(bh);
+        let cache = match cpu.cache(bh) {
             Some(cache) => cache,
             None => match cpus.first_cache(bh) {
                 Some(cache) => cache,
                 None => return self.lookup_masks(key, bh.rcu()),
             },
         };
-        let found = lookup::lookup(self.memory.view(bh.rcu()), cache, key);
+        // With many flows both the flow and its counters are far away: fetch them at the same time.
+        let expect = |number| {
+            if let Some(counters) = cpu.find_counters(number, bh.rcu()) {
+                prefetch(counters);
+            }
+        };
+        let found = lookup::lookup(self.memory.view(bh.rcu()), cache, key, expect);
         if found.evicted {
             self.evicted(bh);
         }

@@ -9,6 +9,7 @@
 //! - [`lock_bh`]: spinlocks that keep bottom halves out.
 //! - [`once`]: plain values that are read while they are written.
 //! - [`percpu`]: values of which each CPU has its own.
+//! - [`prefetch`]: memory that is fetched before it is needed.
 //! - [`jiffies`], [`clock`] and [`random`]: time, and secrets.
 //! - [`work`]: deferred and periodic work that ends before its owner does.
 
@@ -20,6 +21,7 @@ pub(crate) mod jiffies;
 pub(crate) mod lock_bh;
 pub(crate) mod once;
 pub(crate) mod percpu;
+pub(crate) mod prefetch;
 pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod work;

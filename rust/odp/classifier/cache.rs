@@ -54,7 +54,7 @@ impl<'a> Cache<'a> {
 
     /// Gives the number of the flow that `hash` led to last to `check`.
     #[inline(always)]
-    pub fn find<T>(&self, hash: u64, mut check: impl FnMut(u32) -> Option<T>) -> Option<T> {
+    pub fn find<T>(&self, hash: u64, check: impl FnOnce(u32) -> Option<T>) -> Option<T> {
         let (set, first) = self.set(hash)?;
         for way in 0..LINE {
             let entry = set[(first ^ way) % LINE].load();

@@ -36,10 +36,18 @@ pub struct Found<'a, F: ?Sized> {
 
 /// Finds the flow that `key` matches with the help of the CPU's signature cache.
 ///
+/// `expect` is told the number of the flow that the cache guesses, before that is looked at: it may
+/// ask for other memory of the flow in advance.
+///
 /// Where several match it is the one that the last such packet found, if there was one: like the C
 /// module, whose cache remembers the mask.
 #[inline(always)]
-pub fn lookup<'a, S: Store<'a>>(store: S, cache: Cache<'_>, key: &Key) -> Found<'a, S::Flow> {
+pub fn lookup<'a, S: Store<'a>>(
+    store: S,
+    cache: Cache<'_>,
+    key: &Key,
+    expect: impl FnOnce(u32),
+) -> Found<'a, S::Flow> {
     let Some(hash) = signature(store, key) else {
         return none(0);
     };
@@ -47,6 +55,7 @@ pub fn lookup<'a, S: Store<'a>>(store: S, cache: Cache<'_>, key: &Key) -> Found<
     found.flow = cache.find(hash, |number| {
         found.masks = 1;
         found.number = number;
+        expect(number);
         check(store, number, key)
     });
     if found.flow.is_some() {

@@ -128,7 +128,7 @@ fn main() {
         let next = |n: u32| ((u64::from(n) * 7_368_787) % u64::from(live)) as u32;
         let cached = time(|n| {
             set(&mut key, next(n));
-            black_box(lookup::lookup(table, cache, black_box(&key)).number);
+            black_box(lookup::lookup(table, cache, black_box(&key), |_| ()).number);
         });
         let uncached = time(|n| {
             set(&mut key, next(n));

@@ -164,8 +164,8 @@ impl Model {
 
         let slow = lookup::lookup_masks(&self.host, key);
         let cache = Cache::new(self.cache);
-        let first = lookup::lookup(&self.host, cache, key);
-        let second = lookup::lookup(&self.host, cache, key);
+        let first = lookup::lookup(&self.host, cache, key, |_| ());
+        let second = lookup::lookup(&self.host, cache, key, |_| ());
         assert!(slow.masks as usize <= masks.len());
         for found in [&slow, &first, &second] {
             match found.flow {

@@ -93,7 +93,7 @@ impl Random {
 /// Looks a flow up in each way there is, and checks what comes back.
 fn look_up(host: &Host, cache: Cache<'_>, n: u32) {
     let (key, _, identity) = flow(n);
-    let cached = lookup::lookup(host, cache, &key).flow;
+    let cached = lookup::lookup(host, cache, &key, |_| ()).flow;
     let scanned = lookup::lookup_masks(host, &key).flow;
     let named = lookup::find(host, identity.as_ref());
     if n < STABLE {
@@ -110,7 +110,7 @@ fn look_up(host: &Host, cache: Cache<'_>, n: u32) {
     assert!(named.is_none_or(|(found, _)| found.id == u64::from(n)));
     // Differs from the flow in what only some of the masks match.
     let other = Key { ip_tos: 1, ..key };
-    let found = lookup::lookup(host, cache, &other).flow;
+    let found = lookup::lookup(host, cache, &other, |_| ()).flow;
     assert!(found.is_none_or(|found| n % 3 != 0 && found.id == u64::from(n)));
 }
 
