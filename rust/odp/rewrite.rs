@@ -25,7 +25,6 @@ use super::{
         KeyPorts, //
     },
 };
-use zerocopy::IntoBytes;
 
 /// IP protocol numbers (`IPPROTO_*`, `NEXTHDR_*`).
 mod proto {
@@ -49,13 +48,34 @@ const ICMPV6_CHECK: usize = 2;
 /// What a checksum of zero, which says that there is none, is sent as (`CSUM_MANGLED_0`).
 const MANGLED_ZERO: [u8; 2] = [0xff, 0xff];
 
-/// The bits of `value` where `mask` has them, else those of `old`.
-fn merge<const N: usize>(old: &[u8; N], value: &[u8; N], mask: &[u8; N]) -> [u8; N] {
-    let mut new = *old;
-    for ((new, value), mask) in new.iter_mut().zip(value).zip(mask) {
-        *new = (*value & *mask) | (*new & !*mask);
-    }
-    new
+/// The bits of `value` where `mask` has them, else those of `old`. In whole words: this is on the way
+/// of packets.
+#[inline]
+fn merge4(old: &[u8; 4], value: &[u8; 4], mask: &[u8; 4]) -> [u8; 4] {
+    let [old, value, mask] = [old, value, mask].map(|bytes| u32::from_ne_bytes(*bytes));
+    ((value & mask) | (old & !mask)).to_ne_bytes()
+}
+
+/// [`merge4`] of an Ethernet address.
+#[inline]
+fn merge6(old: &[u8; 6], value: &[u8; 6], mask: &[u8; 6]) -> [u8; 6] {
+    let [old, value, mask] =
+        [old, value, mask].map(|&[a, b, c, d, e, f]| u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]));
+    let [a, b, c, d, e, f, _, _] = ((value & mask) | (old & !mask)).to_ne_bytes();
+    [a, b, c, d, e, f]
+}
+
+/// [`merge4`] of an IPv6 address.
+#[inline]
+fn merge16(old: &[u8; 16], value: &[u8; 16], mask: &[u8; 16]) -> [u8; 16] {
+    let [old, value, mask] = [old, value, mask].map(|bytes| u128::from_ne_bytes(*bytes));
+    ((value & mask) | (old & !mask)).to_ne_bytes()
+}
+
+/// [`merge4`] of a byte.
+#[inline]
+const fn merge1(old: u8, value: u8, mask: u8) -> u8 {
+    (value & mask) | (old & !mask)
 }
 
 /// `N` bytes of `packet` at `offset`.
@@ -76,10 +96,11 @@ pub fn set_ethernet(
     };
     let old = *header;
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5] = old;
-    let dst = merge(&[d0, d1, d2, d3, d4, d5], &value.dst, &mask.dst);
-    let src = merge(&[s0, s1, s2, s3, s4, s5], &value.src, &mask.src);
-    for (to, from) in header.iter_mut().zip(dst.iter().chain(&src)) {
-        *to = *from;
+    let dst = merge6(&[d0, d1, d2, d3, d4, d5], &value.dst, &mask.dst);
+    let src = merge6(&[s0, s1, s2, s3, s4, s5], &value.src, &mask.src);
+    if let Some((to_dst, to_src)) = header.split_first_chunk_mut::<6>() {
+        *to_dst = dst;
+        to_src.copy_from_slice(&src);
     }
     state.replaced(&old, header);
     key.eth_dst = dst;
@@ -133,7 +154,10 @@ pub fn set_ipv4(
     let mut changed = false;
 
     let mut set_address = |offset: usize, old: [u8; 4], value: Be32, mask: Be32| {
-        let new = merge(&old, &value.to_bytes(), &mask.to_bytes());
+        if mask == Be32::ZERO {
+            return None;
+        }
+        let new = merge4(&old, &value.to_bytes(), &mask.to_bytes());
         if new == old {
             return None;
         }
@@ -162,13 +186,13 @@ pub fn set_ipv4(
     };
     if mask.tos != 0 {
         let [version, _] = [header[0], tos];
-        let [new] = merge(&[tos], &[value.tos], &[mask.tos]);
+        let new = merge1(tos, value.tos, mask.tos);
         if set_word(0, [version, new]).is_some() {
             key.ip_tos = new;
         }
     }
     if mask.ttl != 0 {
-        let [new] = merge(&[ttl], &[value.ttl], &[mask.ttl]);
+        let new = merge1(ttl, value.ttl, mask.ttl);
         if set_word(8, [new, protocol]).is_some() {
             key.ip_ttl = new;
         }
@@ -199,7 +223,7 @@ pub fn set_ipv6(
 
     let mut set_address = |offset: usize, value: &[u8; 16], mask: &[u8; 16], covered: bool| {
         let old = *at::<16>(packet, offset)?;
-        let new = merge(&old, value, mask);
+        let new = merge16(&old, value, mask);
         if new == old {
             return None;
         }
@@ -238,7 +262,7 @@ pub fn set_ipv6(
         if let Some(word) = at::<2>(packet, 6) {
             let old = *word;
             let [next, hlimit] = old;
-            let [new] = merge(&[hlimit], &[value.hlimit], &[mask.hlimit]);
+            let new = merge1(hlimit, value.hlimit, mask.hlimit);
             *word = [next, new];
             state.replaced(&old, &[next, new]);
             key.ip_ttl = new;
@@ -316,18 +340,16 @@ fn set_ports(
     check: Option<usize>,
     optional: bool,
 ) -> bool {
-    let Some(ports) = at::<4>(transport, 0) else {
+    let ports = |key: &KeyPorts| zerocopy::transmute!(*key);
+    let Some(header) = at::<4>(transport, 0) else {
         return false;
     };
-    let old = *ports;
-    let mut new = old;
-    for ((new, value), mask) in new.iter_mut().zip(value.as_bytes()).zip(mask.as_bytes()) {
-        *new = (*value & *mask) | (*new & !*mask);
-    }
+    let old = *header;
+    let new = merge4(&old, &ports(value), &ports(mask));
     if new == old {
         return false;
     }
-    *ports = new;
+    *header = new;
     if let Some(check) = check.and_then(|offset| at::<2>(transport, offset)) {
         if !(optional && *check == [0; 2]) {
             state.replace_in_packet(check, &old, &new);
@@ -392,7 +414,7 @@ pub fn dec_ttl_ipv6(packet: &mut [u8], state: &mut State, key: &mut Key) -> Time
 pub fn set_mpls(packet: &mut [u8], state: &mut State, key: &mut Key, value: Be32, mask: Be32) {
     if let Some(lse) = at::<4>(packet, 0) {
         let old = *lse;
-        *lse = merge(&old, &value.to_bytes(), &mask.to_bytes());
+        *lse = merge4(&old, &value.to_bytes(), &mask.to_bytes());
         let new = *lse;
         state.replaced(&old, &new);
         key.mpls_lse0 = Be32::from_bytes(new);
