@@ -123,8 +123,9 @@ pub(crate) fn execute(
     program: &Program<'_>,
     mut list: List,
 ) -> Result<Outcome> {
+    let traced = execute_action_enabled();
     loop {
-        if execute_action_enabled() {
+        if traced {
             trace::action(ctx, &skb, packet, program, &list);
         }
         let Some(op) = program.next(&mut list) else {

@@ -108,20 +108,14 @@ fn hints(skb: &SkBuff) -> Hints {
 }
 
 /// Tells a packet where its headers are.
+#[inline(always)]
 fn set_layout(skb: &mut SkBuff, layout: Layout) -> Result {
-    skb.set_mac_offset(0)?;
     if layout.untag {
+        skb.set_mac_offset(0)?;
         skb.vlan_untag()?;
     }
     let layout = layout.untagged();
-    skb.set_network_offset(layout.network)?;
-    skb.reset_mac_len();
-    if let Some(transport) = layout.transport {
-        skb.set_transport_offset(transport)?;
-    }
-    if let Some(inner) = layout.inner_network {
-        skb.set_inner_network_offset(inner)?;
-    }
+    skb.set_headers(layout.network, layout.transport, layout.inner_network)?;
     skb.set_protocol(layout.protocol.to_bytes());
     Ok(())
 }
@@ -140,6 +134,7 @@ fn mac_proto_of(skb: &SkBuff, port: &Vport) -> u8 {
 }
 
 /// Extracts the key of a packet that has just come in.
+#[inline(always)]
 fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result {
     let metadata = Metadata {
         in_port: port.port_no(),

@@ -69,17 +69,41 @@ impl SkBuff {
         Ok(())
     }
 
-    /// Says where the transport header is.
-    #[inline]
-    pub(crate) fn set_transport_offset(&mut self, offset: usize) -> Result {
-        self.fields_mut().transport_header = self.position(offset)?;
-        Ok(())
-    }
-
     /// Says where the network header inside an encapsulation is.
     #[inline]
     pub(crate) fn set_inner_network_offset(&mut self, offset: usize) -> Result {
         self.fields_mut().inner_network_header = self.position(offset)?;
+        Ok(())
+    }
+
+    /// Says where all headers are at once: the link layer's at the start, the network header behind
+    /// it, and the others where they are given.
+    #[inline(always)]
+    pub(crate) fn set_headers(
+        &mut self,
+        network: usize,
+        transport: Option<usize>,
+        inner_network: Option<usize>,
+    ) -> Result {
+        let start = self.headroom();
+        let farthest = network
+            .max(transport.unwrap_or(0))
+            .max(inner_network.unwrap_or(0));
+        if start.saturating_add(farthest) >= usize::from(UNSET) {
+            return Err(EINVAL);
+        }
+        // All of these fit now.
+        let position = |offset: usize| start.wrapping_add(offset) as u16;
+        let fields = self.fields_mut();
+        fields.mac_header = position(0);
+        fields.network_header = position(network);
+        if let Some(transport) = transport {
+            fields.transport_header = position(transport);
+        }
+        if let Some(inner_network) = inner_network {
+            fields.inner_network_header = position(inner_network);
+        }
+        self.raw_mut().mac_len = network as u16;
         Ok(())
     }
 
