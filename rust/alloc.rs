@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Allocation flags for C functions, and how much memory there is.
+//! Allocation flags for C functions, boxes of zeroes, and how much memory there is.
 
 use crate::bindings;
-use kernel::alloc::Flags;
+use kernel::{
+    alloc::{
+        flags::__GFP_ZERO,
+        AllocError,
+        Flags, //
+    },
+    prelude::*, //
+};
+use zerocopy::FromZeros;
 
 /// The `gfp_t` of `flags`.
 ///
@@ -17,6 +25,16 @@ pub(crate) const fn gfp(flags: Flags) -> bindings::gfp_t {
 
 kernel::static_assert!(gfp(kernel::alloc::flags::GFP_KERNEL) == bindings::GFP_KERNEL);
 kernel::static_assert!(gfp(kernel::alloc::flags::GFP_ATOMIC) == bindings::GFP_ATOMIC);
+
+/// Allocates a value of which all bytes are zero.
+///
+/// Unlike `KBox::new()` of such a value it is not built on the stack first, and what the allocator
+/// has zeroed already is not written again.
+pub(crate) fn zeroed<T: FromZeros>(flags: Flags) -> Result<KBox<T>, AllocError> {
+    let zeroes = KBox::<T>::new_uninit(flags | __GFP_ZERO)?;
+    // SAFETY: All bytes are zero, which is a valid value by `FromZeros`.
+    Ok(unsafe { zeroes.assume_init() })
+}
 
 /// The memory that the kernel can use directly, in bytes, free or not.
 pub(crate) fn total_bytes() -> usize {

@@ -18,6 +18,7 @@ use crate::{
         self,
         Actions, //
     },
+    alloc,
     datapath::{
         put_dp_ifindex,
         upcall::put_key,
@@ -63,6 +64,7 @@ use crate::{
             Ufid,
             KEY_ATTR_MAX_SIZE, //
         },
+        key::Key,
         mask::Compact,
         uapi::{
             family,
@@ -165,7 +167,7 @@ impl<'a> Request<'a> {
 
     /// Parses key and mask.
     fn parse_match(&self, key: Attr<'a>) -> Result<KBox<Match>> {
-        let mut parsed = KBox::new(Match::ZERO, GFP_KERNEL)?;
+        let mut parsed: KBox<Match> = alloc::zeroed(GFP_KERNEL)?;
         let mask = self.mask.map(attr).transpose()?;
         flow_attrs::parse_match(&mut parsed, attr(key)?, mask, Support::ALL)
             .map_err(|err| report(self.probe, error(err)))?;
@@ -176,7 +178,7 @@ impl<'a> Request<'a> {
     fn identity(&self) -> Result<Option<Identity>> {
         let mut by_key = None;
         if let Some(key) = self.key {
-            let mut parsed = KBox::new(Match::ZERO, GFP_KERNEL)?;
+            let mut parsed: KBox<Match> = alloc::zeroed(GFP_KERNEL)?;
             flow_attrs::parse_key(&mut parsed.key, attr(key)?, Support::ALL)
                 .map_err(|err| report(self.probe, error(err)))?;
             by_key = Some(Identity::from_key(&parsed.key));
@@ -191,7 +193,8 @@ impl<'a> Request<'a> {
     ///
     /// If they are refused, `message` is logged.
     fn compile(&self, actions: Attr<'a>, parsed: &Match, message: &str) -> Result<Actions> {
-        let key = KBox::new(parsed.key.masked(&parsed.mask), GFP_KERNEL)?;
+        let mut key: KBox<Key> = alloc::zeroed(GFP_KERNEL)?;
+        key.set_masked(&parsed.key, &parsed.mask);
         actions::compile(actions.payload(), &key)
             .map_err(|err| refuse_actions(self.probe, error(err), message))
     }

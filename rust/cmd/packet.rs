@@ -17,6 +17,7 @@ use crate::{
         Outcome,
         PacketKey, //
     },
+    alloc,
     datapath::{
         port,
         receive,
@@ -55,7 +56,6 @@ use crate::{
     sync::bh::Bh,
 };
 use kernel::prelude::*;
-use zerocopy::FromZeros;
 
 /// The length of an Ethernet header.
 const ETH_HLEN: u16 = 14;
@@ -121,7 +121,7 @@ impl Command for Execute {
             None => 0,
         };
 
-        let mut execution = KBox::new(PacketKey::new_zeroed(), GFP_KERNEL)?;
+        let mut execution: KBox<PacketKey> = alloc::zeroed(GFP_KERNEL)?;
         let given = flow_attrs::parse_metadata(&mut execution.key, attr(key_attr)?, Support::ALL)
             .map_err(error)?;
         execution.cold = Cold::ALL;

@@ -42,7 +42,7 @@ pub use tunnel::parse_tunnel;
 /// A flow key with its mask, as a request gives them.
 ///
 /// The key is not masked yet. This is large: it is filled through a reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, zerocopy_derive::FromZeros)]
 pub struct Match {
     /// What to match.
     pub key: Key,

@@ -306,11 +306,17 @@ impl Key {
 
     /// The key a mask leaves of this one.
     pub fn masked(&self, mask: &Self) -> Self {
-        let mut key = *self;
-        for (word, mask) in key.words_mut().iter_mut().zip(mask.words()) {
-            *word &= mask;
+        let mut masked = Self::ZERO;
+        masked.set_masked(self, mask);
+        masked
+    }
+
+    /// Makes this what a mask leaves of a key.
+    pub fn set_masked(&mut self, key: &Self, mask: &Self) {
+        let words = key.words().iter().zip(mask.words());
+        for (to, (key, mask)) in self.words_mut().iter_mut().zip(words) {
+            *to = key & mask;
         }
-        key
     }
 
     /// Whether this is ICMPv6 of a type that has the fields of neighbour discovery, with any code.
