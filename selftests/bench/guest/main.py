@@ -82,8 +82,8 @@ def again(case, dp, upcalls, injector, seconds):
         if isinstance(case, Packets):
             injector.run(1000, case.shared)
         else:
-            case.run(dp, upcalls, injector)
             dp.flush()
+            case.run(dp, upcalls, injector)
     return {}
 
 
@@ -140,7 +140,8 @@ def main():
     if unit != "ns":
         cases = [c for c in cases if isinstance(c, Packets)]
     if "profile" in plan:
-        case = cases[0]
+        # The one with this very name, before those that have it in theirs.
+        case = min(cases, key=lambda case: case.name not in plan["cases"])
         if isinstance(case, Packets):
             injector.load(case.frames(), case.length)
         with_module(case, plan["profile"], injector, functools.partial(again, seconds=plan["seconds"]))
