@@ -35,8 +35,12 @@ use crate::{
 };
 use kernel::prelude::*;
 
+/// The length of an Ethernet address, in bytes.
+const ETH_ALEN: usize = 6;
 /// The length of an Ethernet header, in bytes.
 const ETH_HLEN: usize = 14;
+/// The length of a VLAN tag, in bytes.
+const VLAN_HLEN: usize = 4;
 /// The length of an IPv4 header without options, in bytes.
 const IPV4_HLEN: usize = 20;
 /// The length of an IPv6 header, in bytes, which is more than that of IPv4 without options.
@@ -112,10 +116,37 @@ pub(super) fn set_ethernet(
     Ok(())
 }
 
+/// Where the network header is, from the start of the packet: behind all VLAN tags in the frame.
+///
+/// The packet itself does not always know: when a tag is pushed while there is one beside the frame,
+/// that one goes into the frame, and becomes what the packet takes for its network header.
+#[inline]
+pub(super) fn network_offset(skb: &SkBuff) -> Option<usize> {
+    if ethertype::is_vlan(u16::from_be_bytes(skb.protocol())) {
+        return behind_tags(skb);
+    }
+    skb.network_offset()
+}
+
+/// The rest of [`network_offset`] for a frame with tags.
+#[cold]
+fn behind_tags(skb: &SkBuff) -> Option<usize> {
+    let mut rest = skb.data().get(2 * ETH_ALEN..)?;
+    let mut offset = ETH_HLEN;
+    while let [high, low, _, _, tail @ ..] = rest {
+        if !ethertype::is_vlan(u16::from_be_bytes([*high, *low])) {
+            return Some(offset);
+        }
+        offset = offset.checked_add(VLAN_HLEN)?;
+        rest = tail;
+    }
+    None
+}
+
 /// Makes the network header and the part of the transport header that a SET action may change
 /// writable, and tells where they are, from the start of the packet.
 fn writable(skb: &mut SkBuff) -> Result<(usize, usize)> {
-    let network = skb.network_offset().ok_or(EINVAL)?;
+    let network = network_offset(skb).ok_or(EINVAL)?;
     let transport = skb.transport_offset().unwrap_or(network).max(network);
     let wanted = transport
         .saturating_add(TRANSPORT_HLEN)

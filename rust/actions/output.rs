@@ -3,6 +3,7 @@
 //! Actions that take a packet out of the datapath: to a port, or to user space.
 
 use super::{
+    headers,
     Context,
     PacketKey, //
 };
@@ -65,19 +66,10 @@ pub(super) fn output(
 
 /// Where the IP header of a packet is, behind VLAN tags and MPLS labels.
 fn ip_offset(skb: &SkBuff) -> Option<usize> {
-    let mut protocol = u16::from_be_bytes(skb.protocol());
-    if ethertype::is_mpls(protocol) {
+    if ethertype::is_mpls(u16::from_be_bytes(skb.protocol())) {
         return skb.inner_network_offset();
     }
-    let mut offset = skb.network_offset()?;
-    while ethertype::is_vlan(protocol) {
-        // A tag that was pushed when there was one: that one's value, and the type of what follows.
-        let tag: &[u8; 4] = skb.data().get(offset..)?.first_chunk()?;
-        let [_, _, high, low] = *tag;
-        protocol = u16::from_be_bytes([high, low]);
-        offset = offset.checked_add(tag.len())?;
-    }
-    Some(offset)
+    headers::network_offset(skb)
 }
 
 /// Sends a packet that was put together of fragments, as fragments no longer than those.
