@@ -9,6 +9,8 @@
 #   clippy	lints over modules, the pure core and userspace
 #   fmt		format all Rust sources; fmt-check only tells
 #   test CRATE	its host tests; miri: the pure core under Miri
+#   vectors	what tests in the VM compare the kernel with, in $OVS_BUILD/vectors; SEED=
+#		for other ones
 #   lint	shellcheck over our scripts
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -84,6 +86,12 @@ run_tests() {
 	cargo test --locked
 }
 
+vectors() {
+	cd "$OVS_TOP/rust/odp"
+	mkdir -p "$OVS_BUILD/vectors"
+	cargo run -q --locked --example random-actions "${SEED:-1}" 1000 >"$OVS_BUILD/vectors/random-actions"
+}
+
 miri() {
 	cd "$OVS_TOP/rust/odp"
 	cargo miri test --locked
@@ -110,5 +118,6 @@ fmt-check) format --check ;;
 test) run_tests "$@" ;;
 lint) lint ;;
 miri) miri ;;
+vectors) vectors ;;
 *) die "build.sh: no target ${target:-given}" ;;
 esac

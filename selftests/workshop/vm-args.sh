@@ -13,3 +13,6 @@ done
 for f in guest lib demo debug; do
 	[ ! -d "$OVS_TOP/selftests/$f" ] || vm_args+=(-c "$OVS_TOP/selftests/$f:/ovs/selftests/$f")
 done
+for f in "$OVS_BUILD"/vectors/*; do
+	[ ! -e "$f" ] || vm_args+=(-c "$f:/ovs/selftests/${f##*/}")
+done
