@@ -198,6 +198,7 @@ fn parse_payload(
             mask.put(kind, &bits)?;
         }
         Shape::TcpFlags => {
+            let error = scanner.error();
             let (value, bits) = match scanner.at_digit() {
                 true => number_masked::<u16>(scanner, u16::MAX)?,
                 false => {
@@ -207,6 +208,9 @@ fn parse_payload(
                     (value as u16, if full { u16::MAX } else { bits as u16 })
                 }
             };
+            if u32::from(value) & !ALL_TCP_FLAGS != 0 {
+                return Err(error);
+            }
             key.put(kind, &value.to_be_bytes())?;
             mask.put(kind, &bits.to_be_bytes())?;
         }

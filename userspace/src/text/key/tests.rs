@@ -124,6 +124,10 @@ fn errors_start_at_the_field() {
         "syntax error at ipv6(label=0x100000)"
     );
     assert_eq!(rest("tcp(src=65536)"), "syntax error at tcp(src=65536)");
+    assert_eq!(
+        rest("tcp_flags(0x1002)"),
+        "syntax error at tcp_flags(0x1002)"
+    );
     for bad in ["key3(00 00)", "key32771(00 00)", "key65535(00)"] {
         assert_eq!(rest(bad), format!("syntax error at {bad}"));
     }
