@@ -430,12 +430,13 @@ def fragmentation(kind):
 def fragmentation_vlan(kind):
     plain = bytes(datagram(kind, 3000))
     tag, other = struct.pack(">HH", 0x8100, 0x2064), struct.pack(">HH", 0x88A8, 0x0005)
-    cases = [(tag, ovs.push_vlan(0x3064))]
+    both_tags = plain[:12] + other + tag + plain[12:]
+    cases = [(tag, plain, ovs.push_vlan(0x3064)), (other + tag, both_tags, b"")]
     if ktap.RUST:
         # The C module takes the inner tag for the IP header.
-        cases.append((other + tag, ovs.push_vlan(0x3064) + ovs.push_vlan(0x1005, 0x88A8)))
-    for tags, actions in cases:
-        lab.dp.execute(plain, actions + output(2), u16(Pk.MRU, 1500))
+        cases.append((other + tag, plain, ovs.push_vlan(0x3064) + ovs.push_vlan(0x1005, 0x88A8)))
+    for tags, data, actions in cases:
+        lab.dp.execute(data, actions + output(2), u16(Pk.MRU, 1500))
         wanted = [w[:12] + tags + w[12:] for w in fragments(kind, plain, 1500)]
         got = receive(2, len(wanted))
         equal([without_id(kind, g, 14 + len(tags)).hex() for g in got], [w.hex() for w in wanted], "fragments")

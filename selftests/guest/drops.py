@@ -7,13 +7,13 @@ import os
 import re
 import struct
 
-from lib import ktap, net, ovs, packet
+from lib import ktap, net, ovs, packet, tracing
 from lib.ktap import equal, find_module, main, test
 from lib.lab import Lab
 from lib.netlink import nest, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc
+from lib.tracing import traced
 
-EVENT = "/sys/kernel/tracing/events/skb/kfree_skb"
 # The subsystem of Open vSwitch in a reason, and its reasons (net/openvswitch/drop.h).
 SUBSYS = 2 << 16
 LAST_ACTION, ACTION_ERROR, EXPLICIT, EXPLICIT_WITH_ERROR, METER, RECURSION_LIMIT, DEFERRED_LIMIT = range(1, 8)
@@ -28,27 +28,15 @@ def setup():
     net.load()
     find_module()
     net.quiet_devices()
-    if not os.path.exists("/sys/kernel/tracing/trace"):
-        net.run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")
+    tracing.mount()
     lab = Lab(2)
-
-
-def write(path, value):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(value)
 
 
 def told(function):
     """The reasons for which the module drops packets while something is done: numbers of its own, or
     the kernel's names."""
-    write("/sys/kernel/tracing/trace", "")
-    write(f"{EVENT}/enable", "1")
-    try:
-        function()
-    finally:
-        write(f"{EVENT}/enable", "0")
-    with open("/sys/kernel/tracing/trace", encoding="ascii") as file:
-        found = re.findall(r"location=\S+ \[openvswitch\].* reason: (\S+)", file.read())
+    lines = "\n".join(traced("skb/kfree_skb", function))
+    found = re.findall(r"location=\S+ \[openvswitch\].* reason: (\S+)", lines)
     return [int(reason, 0) - SUBSYS if reason[0].isdigit() else reason for reason in found]
 
 

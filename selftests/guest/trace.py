@@ -6,13 +6,13 @@ import os
 import re
 import struct
 
-from lib import net, ovs, packet
+from lib import net, ovs, packet, tracing
 from lib.ktap import equal, find_module, main, test, true
 from lib.lab import Lab
 from lib.netlink import nest, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc, userspace
 
-EVENTS = "/sys/kernel/tracing/events/openvswitch"
+EVENTS = f"{tracing.TRACING}/events/openvswitch"
 lab = None
 
 
@@ -22,14 +22,8 @@ def setup():
     net.load()
     find_module()
     net.quiet_devices()
-    if not os.path.exists("/sys/kernel/tracing/trace"):
-        net.run("mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing")
+    tracing.mount()
     lab = Lab(2)
-
-
-def write(path, value):
-    with open(path, "w", encoding="ascii") as file:
-        file.write(value)
 
 
 def fields(event):
@@ -61,14 +55,7 @@ def formats():
 
 def traced(event, function):
     """What an event tells while something is done, as dictionaries."""
-    write("/sys/kernel/tracing/trace", "")
-    write(f"{EVENTS}/{event}/enable", "1")
-    try:
-        function()
-    finally:
-        write(f"{EVENTS}/{event}/enable", "0")
-    with open("/sys/kernel/tracing/trace", encoding="ascii") as file:
-        lines = [line for line in file if f" {event}: " in line]
+    lines = tracing.traced(f"openvswitch/{event}", function)
     return [{k.lower(): v for k, v in re.findall(r"(\w+)=(\S+)", line)} for line in lines]
 
 
@@ -123,8 +110,7 @@ def off():
     """nothing is told when nobody listens"""
     found = traced("ovs_dp_upcall", lambda: lab.dp.execute(packet.udp4(), output(2)))
     equal(found, [], "upcalls")
-    with open("/sys/kernel/tracing/trace", encoding="ascii") as file:
-        true("ovs_do_execute_action" not in file.read(), "an action is told")
+    true("ovs_do_execute_action" not in tracing.trace(), "an action is told")
 
 
 if __name__ == "__main__":
