@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 600
+# timeout: 1200
 #
 # A thousand datapaths with ports and flows come and go under traffic, and
 # leave no memory behind.

@@ -32,15 +32,14 @@ guest_tests() {
 	done
 }
 
-# Run the given tests in one VM, whose files go to $logs/$lane; say which did not
-# get their turn in $left.
+# Run the given tests in one VM; say which did not get their turn in $left.
 one_vm() {
 	local line log='' name='' rc secs bad=''
 	declare -A finished=()
 	exec {fd}< <(
 		rc=0
-		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$logs/$lane" -- \
-			env OVS_SLOWER="${OVS_SLOWER:-1}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/$lane.err" </dev/null || rc=$?
+		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$logs/vm" -- \
+			env OVS_SLOWER="${OVS_SLOWER:-1}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null || rc=$?
 		echo "@@ vm $rc"
 	)
 	while IFS= read -r line <&"$fd"; do
@@ -71,7 +70,7 @@ one_vm() {
 	exec {fd}<&-
 	left=()
 	if [ -n "$name" ]; then
-		cat "$logs/$lane.err" >>"$log"
+		cat "$logs/vm.err" >>"$log"
 		case $rc in
 		97) bad="the guest crashed" ;;
 		124) bad="the VM's time was up" ;;
@@ -80,7 +79,7 @@ one_vm() {
 		guest_result "$name" "$log" 1 0 "$bad during this test"
 		finished[$name]=1
 	elif [ "$rc" != 0 ]; then
-		cat "$logs/$lane.err" >&2
+		cat "$logs/vm.err" >&2
 		result "guest/vm" 0 1 0 0 "the VM did not run ($rc)"
 		return
 	fi
@@ -106,48 +105,15 @@ guest_result() {
 	fi
 }
 
-# run_lane NAME TEST...: the tests one after the other, in one VM if it lasts.
-run_lane() {
-	local lane=$1 left=("${@:2}")
+# guest FOLDER...: run the tests there that are wanted.
+guest() {
+	local left
+	mapfile -t left < <(guest_tests "$@")
+	[ ${#left[@]} -gt 0 ] || return 0
+	. "$OVS_WORKSHOP/vm-args.sh"
 	vm_limit=$((300 + $(cd "$here" && cat "${left[@]}" | awk '/^# timeout:/ { n += $3 } END { print n + 0 }') + 120 * ${#left[@]}))
 	vm_limit=$((vm_limit * ${OVS_SLOWER:-1}))
 	while [ ${#left[@]} -gt 0 ]; do
 		one_vm "${left[@]}"
 	done
-}
-
-# run_own TEST...: the same in a second VM, with counters of its own.
-run_own() {
-	local passed=0 failed=0 skipped=0 failures=()
-	run_lane own "$@"
-	echo "$passed $failed $skipped ${failures[*]}" >"$logs/own.totals"
-}
-
-# guest FOLDER...: run the tests there that are wanted. Those that ask for it run
-# in a second VM at the same time; they are shown when the others are done.
-guest() {
-	local f tests others=() own=() pid
-	mapfile -t tests < <(guest_tests "$@")
-	[ ${#tests[@]} -gt 0 ] || return 0
-	for f in "${tests[@]}"; do
-		if grep -q '^# a VM of its own$' "$here/$f"; then
-			own+=("$f")
-		else
-			others+=("$f")
-		fi
-	done
-	. "$OVS_WORKSHOP/vm-args.sh"
-	if [ ${#own[@]} = 0 ] || [ ${#others[@]} = 0 ]; then
-		run_lane vm "${tests[@]}"
-		return
-	fi
-	run_own "${own[@]}" >"$logs/own.out" &
-	pid=$!
-	run_lane vm "${others[@]}"
-	say "  waiting for ${own[*]} in the other VM"
-	wait "$pid" || true
-	cat "$logs/own.out"
-	read -r -a f <"$logs/own.totals"
-	passed=$((passed + f[0])) failed=$((failed + f[1])) skipped=$((skipped + f[2]))
-	failures+=("${f[@]:3}")
 }
