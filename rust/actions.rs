@@ -15,6 +15,7 @@
 //!
 //! [`odp::actions`]: crate::odp::actions
 
+mod ct;
 mod encap;
 mod hash;
 mod headers;
@@ -27,7 +28,8 @@ pub(crate) mod trace;
 pub(crate) use self::{
     program::{
         compile,
-        Actions, //
+        Actions,
+        Executable, //
     },
     scratch::{
         PacketKey,
@@ -45,8 +47,7 @@ use crate::{
     odp::{
         actions::{
             List,
-            Op,
-            Program, //
+            Op, //
         },
         rewrite::TimeToLive, //
     },
@@ -120,7 +121,7 @@ pub(crate) fn execute(
     ctx: &mut Context<'_>,
     mut skb: SkBuff,
     packet: &mut PacketKey,
-    program: &Program<'_>,
+    program: &Executable<'_>,
     mut list: List,
 ) -> Result<Outcome> {
     let traced = execute_action_enabled();
@@ -255,6 +256,16 @@ pub(crate) fn execute(
                 }
                 Ok(())
             }
+            Op::Ct { index } => match program.ct(index) {
+                Some(action) => match ct::ct(ctx, skb, packet, action)? {
+                    Some(tracked) => {
+                        skb = tracked;
+                        Ok(())
+                    }
+                    None => return Ok(Outcome::Done),
+                },
+                None => Err(EINVAL),
+            },
             Op::CtClear => {
                 headers::clear_conntrack(&mut skb, packet);
                 Ok(())

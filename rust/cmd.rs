@@ -8,6 +8,7 @@
 //!
 //! Requests name a datapath by the interface index of its device, in a header before the attributes.
 
+pub(crate) mod ct_limit;
 pub(crate) mod datapath;
 pub(crate) mod flow;
 pub(crate) mod meter;
@@ -22,6 +23,7 @@ use crate::{
         Pids, //
     },
     net::{
+        conntrack::Tracking,
         genetlink::{
             Info,
             Registration, //
@@ -30,7 +32,10 @@ use crate::{
         netlink,
         ratelimit, //
     },
-    odp,
+    odp::{
+        self,
+        flow_attrs::Support, //
+    },
     sync::rcu::{
         RcuBox,
         Read, //
@@ -49,6 +54,7 @@ type Result<T = ()> = core::result::Result<T, netlink::Error>;
 
 /// The families, registered. Dropping them ends all requests.
 pub(crate) struct Families {
+    _ct_limit: Registration,
     _meter: Registration,
     _packet: Registration,
     _flow: Registration,
@@ -65,6 +71,7 @@ impl Families {
             _flow: flow::FAMILY.register()?,
             _packet: packet::FAMILY.register()?,
             _meter: meter::FAMILY.register()?,
+            _ct_limit: ct_limit::FAMILY.register()?,
         })
     }
 }
@@ -117,6 +124,15 @@ fn namespace(net: &Net) -> Result<Arc<Namespace>> {
     match net.get::<Namespace>(Read::from(&guard)) {
         Some(namespace) => Ok(namespace.into()),
         None => Err(netlink::Error::new(ENODEV, c"namespace is going away")),
+    }
+}
+
+/// What a flow of a namespace can match on.
+fn support(net: &Net) -> Support {
+    let guard = rcu::read_lock();
+    let tracking = net.get::<Tracking>(Read::from(&guard));
+    Support {
+        ct_labels: tracking.is_some_and(|tracking| tracking.has_labels()),
     }
 }
 

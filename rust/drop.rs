@@ -30,6 +30,8 @@ pub(crate) enum Reason {
     FragL2TooLong,
     /// The packet needs fragmenting and is neither IPv4 nor IPv6.
     FragInvalidProto,
+    /// Connection tracking did not let the packet pass.
+    Conntrack,
     /// The time to live ran out.
     IpTtl,
     /// No reason that has a name.
@@ -70,6 +72,7 @@ impl From<Reason> for drop_reason::Code {
             Reason::DeferredLimit => ovs(7),
             Reason::FragL2TooLong => ovs(8),
             Reason::FragInvalidProto => ovs(9),
+            Reason::Conntrack => ovs(10),
             Reason::IpTtl => ovs(11),
             Reason::NotSpecified => drop_reason::Code::NOT_SPECIFIED,
             Reason::DevReady => drop_reason::Code::DEV_READY,

@@ -8,11 +8,13 @@
 //! - [`rtnetlink`]: the lock of network configuration, and kinds of links.
 //! - [`netlink`] and [`genetlink`]: requests, replies and notifications.
 //! - [`drop_reason`]: reasons for dropping packets that tools can name.
+//! - [`conntrack`]: connections that packets belong to, and translating their addresses.
 //! - [`fragment`]: cutting IP packets up on output.
 //! - [`psample`]: packets for those who collect samples.
 //! - [`trace`]: tracepoints that follow packets.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
+pub(crate) mod conntrack;
 pub(crate) mod device;
 pub(crate) mod drop_reason;
 pub(crate) mod errno;

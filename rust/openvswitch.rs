@@ -7,7 +7,7 @@
 //! | layer | modules | what it is |
 //! |---|---|---|
 //! | 3 | [`cmd`], [`dp_notify`] | commands of user space, events of devices |
-//! | 2 | [`datapath`], [`vport`], [`flow_table`], [`actions`], [`meter`], [`drop`] | the datapath |
+//! | 2 | [`datapath`], [`vport`], [`flow_table`], [`actions`], [`conntrack`], [`meter`], [`drop`] | the datapath |
 //! | 1 | [`net`], [`sync`], [`alloc`] | safe abstractions of the kernel |
 //! | 0 | [`bindings`], helpers in C | the kernel's own interfaces |
 //!
@@ -23,6 +23,7 @@ mod sync;
 pub mod odp;
 
 mod actions;
+mod conntrack;
 mod datapath;
 mod drop;
 mod flow_table;
@@ -34,6 +35,7 @@ mod dp_notify;
 
 use kernel::prelude::*;
 use net::{
+    conntrack::Tracking,
     drop_reason,
     namespace::PerNetRegistration,
     rtnetlink::LinkOpsRegistration, //
@@ -64,6 +66,7 @@ struct OpenvSwitch {
     _families: cmd::Families,
     _notifier: dp_notify::Registration,
     _namespaces: PerNetRegistration<datapath::Namespace>,
+    _tracking: PerNetRegistration<Tracking>,
     _drop_reasons: drop_reason::Registration,
     _link_ops: LinkOpsRegistration,
     _configuration: datapath::Configuration,
@@ -80,6 +83,7 @@ impl kernel::Module for OpenvSwitch {
         let configuration = unsafe { datapath::Configuration::new() }?;
         let link_ops = vport::register_link_ops()?;
         let drop_reasons = drop_reason::Registration::new(&drop::NAMES)?;
+        let tracking = PerNetRegistration::new()?;
         let namespaces = PerNetRegistration::new()?;
         let notifier = dp_notify::Registration::new()?;
         let families = cmd::Families::register()?;
@@ -87,6 +91,7 @@ impl kernel::Module for OpenvSwitch {
             _families: families,
             _notifier: notifier,
             _namespaces: namespaces,
+            _tracking: tracking,
             _drop_reasons: drop_reasons,
             _link_ops: link_ops,
             _configuration: configuration,

@@ -6,6 +6,7 @@ use super::{
     execute,
     headers,
     Context,
+    Executable,
     Outcome,
     PacketKey, //
 };
@@ -16,10 +17,7 @@ use crate::{
         ratelimit,
         skbuff::SkBuff, //
     },
-    odp::actions::{
-        List,
-        Program, //
-    },
+    odp::actions::List,
     sync::random,
 };
 use kernel::prelude::*;
@@ -34,7 +32,7 @@ pub(super) fn last(
     ctx: &mut Context<'_>,
     skb: SkBuff,
     packet: &mut PacketKey,
-    program: &Program<'_>,
+    program: &Executable<'_>,
     list: List,
 ) -> Result<Outcome> {
     execute(ctx, skb, packet, program, list)
@@ -61,7 +59,7 @@ pub(super) fn copy(
     ctx: &Context<'_>,
     skb: &SkBuff,
     packet: &mut PacketKey,
-    program: &Program<'_>,
+    program: &Executable<'_>,
     list: List,
     in_place: bool,
 ) -> Result {
@@ -84,7 +82,7 @@ fn run(
     ctx: &mut Context<'_>,
     skb: SkBuff,
     packet: &mut PacketKey,
-    program: &Program<'_>,
+    program: &Executable<'_>,
     list: List,
 ) -> Result {
     if let Outcome::Recirculate(skb) = execute(ctx, skb, packet, program, list)? {

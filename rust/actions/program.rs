@@ -3,7 +3,12 @@
 //! The memory of compiled actions.
 
 use crate::{
-    net::psample,
+    conntrack,
+    datapath::errno,
+    net::{
+        namespace::Net,
+        psample, //
+    },
     odp::{
         self,
         actions::{
@@ -11,6 +16,7 @@ use crate::{
             Ct,
             Env,
             Op,
+            Program,
             Sink,
             Store,
             TunnelSet, //
@@ -19,19 +25,60 @@ use crate::{
         Key, //
     },
 };
+use core::ops::Deref;
 use kernel::prelude::*;
 
 /// Compiled actions of a flow or of a packet from user space.
 pub(crate) type Actions = Compiled<Memory>;
+
+/// Compiled actions that are being executed.
+pub(crate) struct Executable<'a> {
+    program: Program<'a>,
+    memory: &'a Memory,
+}
+
+impl<'a> Executable<'a> {
+    /// These actions.
+    #[inline]
+    pub(crate) fn new(actions: &'a Actions) -> Self {
+        Self {
+            program: actions.program(),
+            memory: actions.store(),
+        }
+    }
+
+    /// The action of [`Op::Ct`].
+    #[inline]
+    pub(super) fn ct(&self, index: u32) -> Option<&'a conntrack::Action> {
+        self.memory.cts.get(index as usize)
+    }
+}
+
+impl<'a> Deref for Executable<'a> {
+    type Target = Program<'a>;
+
+    #[inline]
+    fn deref(&self) -> &Program<'a> {
+        &self.program
+    }
+}
 
 /// What compiled actions are kept in.
 pub(crate) struct Memory {
     ops: KVec<Op>,
     data: KVec<u64>,
     dump: KVec<u8>,
+    cts: KVec<conntrack::Action>,
 }
 
 impl Memory {
+    /// Whether the actions own more than memory.
+    ///
+    /// What they own, such as the module of a helper, must go when their flow goes.
+    pub(crate) fn owns_objects(&self) -> bool {
+        !self.cts.is_empty()
+    }
+
     /// Memory for what most lists of this length become. It grows where one becomes more.
     fn for_attrs(attrs: &[u8]) -> Result<Self> {
         /// The length of OUTPUT, the most common action.
@@ -40,6 +87,7 @@ impl Memory {
             ops: KVec::with_capacity(attrs.len().div_ceil(ACTION), GFP_KERNEL)?,
             data: KVec::new(),
             dump: KVec::with_capacity(attrs.len(), GFP_KERNEL)?,
+            cts: KVec::new(),
         })
     }
 }
@@ -61,37 +109,41 @@ impl Store for Memory {
     }
 }
 
-impl Sink for Memory {
-    type Store = Self;
+/// Actions that are being compiled, in a namespace.
+struct Compiler<'a> {
+    memory: Memory,
+    net: &'a Net,
+}
+
+impl Sink for Compiler<'_> {
+    type Store = Memory;
 
     fn push_op(&mut self, op: Op) -> Result<(), Errno> {
-        self.ops.push(op, GFP_KERNEL).map_err(|_| Errno::ENOMEM)
+        let ops = &mut self.memory.ops;
+        ops.push(op, GFP_KERNEL).map_err(|_| Errno::ENOMEM)
     }
 
     fn patch_op(&mut self, at: usize, op: Op) {
-        if let Some(place) = self.ops.get_mut(at) {
+        if let Some(place) = self.memory.ops.get_mut(at) {
             *place = op;
         }
     }
 
     fn push_data(&mut self, words: &[u64]) -> Result<(), Errno> {
-        self.data
-            .extend_from_slice(words, GFP_KERNEL)
+        let data = &mut self.memory.data;
+        data.extend_from_slice(words, GFP_KERNEL)
             .map_err(|_| Errno::ENOMEM)
     }
 
     fn push_dump(&mut self, bytes: &[u8]) -> Result<(), Errno> {
-        self.dump
-            .extend_from_slice(bytes, GFP_KERNEL)
+        let dump = &mut self.memory.dump;
+        dump.extend_from_slice(bytes, GFP_KERNEL)
             .map_err(|_| Errno::ENOMEM)
     }
 
     fn patch_dump(&mut self, at: usize, len: [u8; 2]) {
-        if let Some(place) = self
-            .dump
-            .get_mut(at..)
-            .and_then(|rest| rest.first_chunk_mut())
-        {
+        let rest = self.memory.dump.get_mut(at..);
+        if let Some(place) = rest.and_then(|rest| rest.first_chunk_mut()) {
             *place = len;
         }
     }
@@ -100,12 +152,16 @@ impl Sink for Memory {
         Err(Errno::EOPNOTSUPP)
     }
 
-    fn ct(&mut self, _ct: &Ct<'_>) -> Result<u32, Errno> {
-        Err(Errno::EOPNOTSUPP)
+    fn ct(&mut self, ct: &Ct<'_>) -> Result<u32, Errno> {
+        let action = conntrack::Action::new(self.net, ct).map_err(errno::of)?;
+        let cts = &mut self.memory.cts;
+        let index = cts.len() as u32;
+        cts.push(action, GFP_KERNEL).map_err(|_| Errno::ENOMEM)?;
+        Ok(index)
     }
 
-    fn finish(self) -> Result<Self, Errno> {
-        Ok(self)
+    fn finish(self) -> Result<Memory, Errno> {
+        Ok(self.memory)
     }
 }
 
@@ -114,9 +170,14 @@ const ENV: Env = Env {
     psample: psample::AVAILABLE,
 };
 
-/// Validates the payload of an ACTIONS attribute and compiles it, for packets with `key`.
-pub(crate) fn compile<'a>(attrs: &'a [u8], key: &Key) -> Result<Actions, odp::Error<'a>> {
+/// Validates the payload of an ACTIONS attribute and compiles it, for packets with `key` in a
+/// datapath of `net`. May sleep.
+pub(crate) fn compile<'a>(
+    attrs: &'a [u8],
+    key: &Key,
+    net: &Net,
+) -> Result<Actions, odp::Error<'a>> {
     let memory = Memory::for_attrs(attrs)
         .map_err(|_| odp::Error::new(Errno::ENOMEM, c"cannot store the actions"))?;
-    odp::actions::compile(attrs, key, &ENV, memory)
+    odp::actions::compile(attrs, key, &ENV, Compiler { memory, net })
 }

@@ -11,6 +11,7 @@ use super::{
     find,
     refuse_actions,
     report,
+    support,
     Result, //
 };
 use crate::{
@@ -60,7 +61,6 @@ use crate::{
         flow_attrs::{
             self,
             Match,
-            Support,
             Ufid,
             KEY_ATTR_MAX_SIZE, //
         },
@@ -166,20 +166,20 @@ impl<'a> Request<'a> {
     }
 
     /// Parses key and mask.
-    fn parse_match(&self, key: Attr<'a>) -> Result<KBox<Match>> {
+    fn parse_match(&self, info: &Info<'_>, key: Attr<'a>) -> Result<KBox<Match>> {
         let mut parsed: KBox<Match> = alloc::zeroed(GFP_KERNEL)?;
         let mask = self.mask.map(attr).transpose()?;
-        flow_attrs::parse_match(&mut parsed, attr(key)?, mask, Support::ALL)
+        flow_attrs::parse_match(&mut parsed, attr(key)?, mask, support(info.net()))
             .map_err(|err| report(self.probe, error(err)))?;
         Ok(parsed)
     }
 
     /// What names the flow that the request is about, if it says so.
-    fn identity(&self) -> Result<Option<Identity>> {
+    fn identity(&self, info: &Info<'_>) -> Result<Option<Identity>> {
         let mut by_key = None;
         if let Some(key) = self.key {
             let mut parsed: KBox<Match> = alloc::zeroed(GFP_KERNEL)?;
-            flow_attrs::parse_key(&mut parsed.key, attr(key)?, Support::ALL)
+            flow_attrs::parse_key(&mut parsed.key, attr(key)?, support(info.net()))
                 .map_err(|err| report(self.probe, error(err)))?;
             by_key = Some(Identity::from_key(&parsed.key));
         }
@@ -192,10 +192,16 @@ impl<'a> Request<'a> {
     /// Compiles the actions for packets with the masked key of `parsed`.
     ///
     /// If they are refused, `message` is logged.
-    fn compile(&self, actions: Attr<'a>, parsed: &Match, message: &str) -> Result<Actions> {
+    fn compile(
+        &self,
+        info: &Info<'_>,
+        actions: Attr<'a>,
+        parsed: &Match,
+        message: &str,
+    ) -> Result<Actions> {
         let mut key: KBox<Key> = alloc::zeroed(GFP_KERNEL)?;
         key.set_masked(&parsed.key, &parsed.mask);
-        actions::compile(actions.payload(), &key)
+        actions::compile(actions.payload(), &key, info.net())
             .map_err(|err| refuse_actions(self.probe, error(err), message))
     }
 }
@@ -305,12 +311,12 @@ impl Command for New {
         let actions = info
             .require(flow_attr::ACTIONS.into(), c"a flow needs actions")
             .map_err(|err| report(request.probe, err))?;
-        let parsed = request.parse_match(key)?;
+        let parsed = request.parse_match(info, key)?;
         let identity = request
             .ufid
             .and_then(|ufid| Identity::from_ufid(ufid.as_bytes()))
             .unwrap_or_else(|| Identity::from_key(&parsed.key));
-        let compiled = request.compile(actions, &parsed, NEW_UNSAFE)?;
+        let compiled = request.compile(info, actions, &parsed, NEW_UNSAFE)?;
         let mask = Compact::new(&parsed.mask);
         let new = NewFlow::new(&parsed.key, &mask, identity.as_ref())?;
         let reply = match must_notify(info) {
@@ -435,7 +441,7 @@ impl Command for Set {
     fn doit(info: &Info<'_>) -> Result {
         let request = Request::new(info)?;
         let parsed = match request.key {
-            Some(key) => Some(request.parse_match(key)?),
+            Some(key) => Some(request.parse_match(info, key)?),
             None => None,
         };
         let by_key = parsed
@@ -452,7 +458,7 @@ impl Command for Set {
         let compiled = match (request.actions, &parsed) {
             (None, _) => None,
             (Some(actions), Some(parsed)) => {
-                Some(request.compile(actions, parsed, CHANGE_UNSAFE)?)
+                Some(request.compile(info, actions, parsed, CHANGE_UNSAFE)?)
             }
             (Some(actions), None) => {
                 let err = netlink::Error::new(EINVAL, c"actions need the key of their flow");
@@ -502,7 +508,7 @@ impl Command for Del {
 
     fn doit(info: &Info<'_>) -> Result {
         let request = Request::new(info)?;
-        let identity = request.identity()?;
+        let identity = request.identity(info)?;
         let dp = find(info)?;
 
         let mut table = dp.flows.write();
@@ -542,7 +548,7 @@ impl Command for Get {
 
     fn doit(info: &Info<'_>) -> Result {
         let request = Request::new(info)?;
-        let identity = request.identity()?.ok_or_else(|| {
+        let identity = request.identity(info)?.ok_or_else(|| {
             let err = netlink::Error::new(EINVAL, c"neither key nor UFID of a flow is given");
             report(request.probe, err)
         })?;

@@ -8,12 +8,14 @@ use super::{
     attr,
     error,
     find,
+    support,
     Result, //
 };
 use crate::{
     actions::{
         self,
         Context,
+        Executable,
         Outcome,
         PacketKey, //
     },
@@ -43,10 +45,7 @@ use crate::{
     },
     odp::{
         extract::Cold,
-        flow_attrs::{
-            self,
-            Support, //
-        },
+        flow_attrs,
         uapi::{
             family,
             packet_attr,
@@ -122,15 +121,17 @@ impl Command for Execute {
         };
 
         let mut execution: KBox<PacketKey> = alloc::zeroed(GFP_KERNEL)?;
-        let given = flow_attrs::parse_metadata(&mut execution.key, attr(key_attr)?, Support::ALL)
-            .map_err(error)?;
+        let given =
+            flow_attrs::parse_metadata(&mut execution.key, attr(key_attr)?, support(info.net()))
+                .map_err(error)?;
         execution.cold = Cold::ALL;
         skb.set_protocol(execution.key.eth_type.to_bytes());
         receive::update_key(&mut skb, &mut execution).map_err(|err| {
             netlink::Error::new(err, c"packet cannot be parsed").with_attr(packet)
         })?;
         given.check(&execution.key).map_err(error)?;
-        let actions = actions::compile(actions.payload(), &execution.key).map_err(error)?;
+        let actions =
+            actions::compile(actions.payload(), &execution.key, info.net()).map_err(error)?;
 
         let dp = find(info)?;
         skb.set_priority(execution.key.priority);
@@ -150,7 +151,7 @@ impl Command for Execute {
             upcall_pid,
             ..Context::new(&input, bh)
         };
-        let program = actions.program();
+        let program = Executable::new(&actions);
         if let Outcome::Recirculate(skb) =
             actions::execute(&mut ctx, skb, &mut execution, &program, program.list())?
         {

@@ -9,3 +9,18 @@ use kernel::error::Error;
 pub(crate) fn code(errno: Errno) -> Error {
     Error::from_errno((errno as i32).wrapping_neg())
 }
+
+/// The error number of an error code; `EINVAL` of one that the pure core does not know.
+pub(crate) fn of(err: Error) -> Errno {
+    [
+        Errno::ENOENT,
+        Errno::ENOMEM,
+        Errno::EBUSY,
+        Errno::EEXIST,
+        Errno::ENOSPC,
+        Errno::EOPNOTSUPP,
+    ]
+    .into_iter()
+    .find(|errno| code(*errno) == err)
+    .unwrap_or(Errno::EINVAL)
+}

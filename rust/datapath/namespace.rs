@@ -6,11 +6,14 @@ use super::{
     OvsGuard,
     Registry, //
 };
-use crate::net::namespace::{
-    Net,
-    NetId,
-    PerNet,
-    PerNetId, //
+use crate::{
+    conntrack::limit::Limits,
+    net::namespace::{
+        Net,
+        NetId,
+        PerNet,
+        PerNetId, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -19,10 +22,13 @@ use kernel::{
 
 static ID: PerNetId = PerNetId::new();
 
-/// What the module keeps for a namespace: its datapaths.
+/// What the module keeps for a namespace: its datapaths, and the limits to its connections.
+#[pin_data]
 pub(crate) struct Namespace {
     id: NetId,
     datapaths: Registry,
+    #[pin]
+    ct_limits: Limits,
 }
 
 impl Namespace {
@@ -35,6 +41,11 @@ impl Namespace {
     pub(crate) fn datapaths(&self) -> &Registry {
         &self.datapaths
     }
+
+    /// The limits to the connections of its zones.
+    pub(crate) fn ct_limits(&self) -> &Limits {
+        &self.ct_limits
+    }
 }
 
 impl PerNet for Namespace {
@@ -43,13 +54,14 @@ impl PerNet for Namespace {
     }
 
     fn new(_net: &Net, id: NetId) -> Result<Arc<Self>> {
-        Ok(Arc::new(
-            Self {
+        Arc::pin_init(
+            pin_init!(Self {
                 id,
                 datapaths: Registry::new(),
-            },
+                ct_limits <- Limits::new(),
+            }),
             GFP_KERNEL,
-        )?)
+        )
     }
 
     /// Destroys the datapaths of the namespace, and removes the internal ports that were moved there

@@ -14,9 +14,11 @@ use crate::{
     actions::{
         self,
         Context,
+        Executable,
         Outcome,
         PacketKey, //
     },
+    conntrack,
     drop::Reason,
     net::{
         errno::ENETDOWN,
@@ -149,7 +151,9 @@ fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result
     let PacketKey { key, cold, .. } = packet;
     let layout = extract::extract(key, cold, &mut Bytes(skb), &metadata)
         .map_err(|err| errno::code(err.errno()))?;
-    set_layout(skb, layout)
+    set_layout(skb, layout)?;
+    conntrack::received(skb, packet);
+    Ok(())
 }
 
 /// Brings a key up to date with a packet whose headers have changed. The metadata stay.
@@ -160,6 +164,19 @@ pub(crate) fn update_key(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
         .map_err(|err| errno::code(err.errno()))?;
     packet.stale = false;
     set_layout(skb, layout)
+}
+
+/// Brings a key up to date with a packet that starts with its network header, as far as that and the
+/// headers behind it are concerned.
+pub(crate) fn update_l3l4(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
+    let udp_fragments = skb.gso_is_fragmentation();
+    let PacketKey { key, cold, .. } = packet;
+    let layout = extract::update_l3l4(key, cold, &mut Bytes(skb), 0, udp_fragments)
+        .map_err(|err| errno::code(err.errno()))?;
+    match layout.transport {
+        Some(transport) => skb.set_transport_offset(transport),
+        None => Ok(()),
+    }
 }
 
 /// Looks a packet up and executes the actions of its flow, as often as the last of them says to look
@@ -185,7 +202,7 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
         let Some(actions) = flow.actions() else {
             return skb.drop_reason(Reason::NotSpecified);
         };
-        let program = actions.program();
+        let program = Executable::new(actions);
         match actions::execute(ctx, skb, packet, &program, program.list()) {
             Ok(Outcome::Recirculate(again)) => skb = again,
             Ok(Outcome::Done) | Err(_) => return,

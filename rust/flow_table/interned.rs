@@ -29,6 +29,10 @@ impl Interned {
 
     /// An owner of actions like these.
     pub(super) fn share(&mut self, actions: Actions) -> Result<RcuShared<Actions>> {
+        if actions.store().owns_objects() {
+            // They would stay as long as they are remembered here.
+            return Ok(RcuShared::new(actions, GFP_KERNEL)?);
+        }
         let slot = self.0.get_mut(place(actions.store().dump()));
         if let Some(Some(known)) = &slot {
             if same(known, &actions) {

@@ -10,6 +10,7 @@
 
 #include <linux/compiler_types.h>
 
+#include "conntrack.c"
 #include "fragment.c"
 #include "mm.c"
 #include "net.c"

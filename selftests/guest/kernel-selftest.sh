@@ -21,9 +21,9 @@ cases=(
 	"action_set not in the short list: set actions, see forward.py"
 	"dec_ttl not in the short list"
 	"psample not in the short list"
-	"ct_connect_v4 not yet: conntrack"
-	"nat_connect_v4 not yet: conntrack and NAT"
-	"nat_related_v4 not yet: conntrack and NAT"
+	"ct_connect_v4 must"
+	"nat_connect_v4 must"
+	"nat_related_v4 must"
 	"tunnel_metadata not yet: tunnel keys"
 	"tunnel_refcount not yet: tunnel ports"
 )

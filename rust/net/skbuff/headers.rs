@@ -69,6 +69,13 @@ impl SkBuff {
         Ok(())
     }
 
+    /// Says where the transport header is.
+    #[inline]
+    pub(crate) fn set_transport_offset(&mut self, offset: usize) -> Result {
+        self.fields_mut().transport_header = self.position(offset)?;
+        Ok(())
+    }
+
     /// Says where the network header inside an encapsulation is.
     #[inline]
     pub(crate) fn set_inner_network_offset(&mut self, offset: usize) -> Result {
@@ -149,6 +156,18 @@ impl SkBuff {
         raw.len = raw.len.wrapping_sub(len as u32);
         // SAFETY: The linear part is at least this long.
         raw.data = unsafe { raw.data.add(len) };
+        Ok(())
+    }
+
+    /// Like [`pull`](Self::pull), but takes the bytes out of a complete checksum.
+    #[inline]
+    pub(crate) fn pull_rcsum(&mut self, len: usize) -> Result {
+        let start = self.raw().data;
+        self.pull(len)?;
+        if let super::IpSummed::Complete(_) = self.ip_summed() {
+            // SAFETY: The bytes before the start are still in the buffer.
+            unsafe { bindings::skb_postpull_rcsum(self.as_ptr(), start.cast(), len as u32) };
+        }
         Ok(())
     }
 

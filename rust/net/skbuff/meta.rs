@@ -134,6 +134,12 @@ impl SkBuff {
         self.set_hash(0, false, false);
     }
 
+    /// The connection the packet belongs to, and in the lower bits, how: see `nf_ct_get()`.
+    #[inline]
+    pub(in crate::net) fn nfct(&self) -> usize {
+        self.raw()._nfct
+    }
+
     /// Forgets the connection the packet belongs to.
     #[inline]
     pub(crate) fn reset_conntrack(&mut self) {

@@ -127,9 +127,14 @@ impl<S: Sink> Builder<S> {
     }
 
     pub(super) fn ct<'e>(&mut self, ct: &Ct<'_>) -> Result<u32, Error<'e>> {
-        self.sink
-            .ct(ct)
-            .map_err(|errno| Error::new(errno, c"CT: cannot set up connection tracking"))
+        self.sink.ct(ct).map_err(|errno| match errno {
+            Errno::ENOMEM => full(errno),
+            // Nothing else can be wrong.
+            _ => Error::new(
+                errno,
+                c"CT: there is no such helper for the flow's protocol",
+            ),
+        })
     }
 
     /// Appends whole attributes to the dump.

@@ -52,6 +52,10 @@ class Act:
     PUSH_NSH, POP_NSH, METER, CLONE, CHECK_PKT_LEN, ADD_MPLS, DEC_TTL, DROP, PSAMPLE = range(17, 26)
 
 
+class Ct:
+    COMMIT, ZONE, MARK, LABELS, HELPER, NAT, FORCE_COMMIT, EVENTMASK, TIMEOUT = range(1, 10)
+
+
 # Keys, each an attribute.
 
 
@@ -118,6 +122,25 @@ def trunc(size):
 
 def recirc(number):
     return u32(Act.RECIRC, number)
+
+
+def ct(*more, commit=False, force=False, zone=0, mark=None, labels=None, eventmask=None, helper=None, timeout=None, nat=b""):
+    """CT; mark and labels are pairs of value and mask."""
+    attrs = []
+    if commit or force:
+        attrs.append(attr(Ct.FORCE_COMMIT if force else Ct.COMMIT))
+    attrs.append(u16(Ct.ZONE, zone))
+    if mark:
+        attrs.append(attr(Ct.MARK, struct.pack("=II", *mark)))
+    if labels:
+        attrs.append(attr(Ct.LABELS, b"".join(labels)))
+    if helper:
+        attrs.append(string(Ct.HELPER, helper))
+    if eventmask is not None:
+        attrs.append(u32(Ct.EVENTMASK, eventmask))
+    if timeout:
+        attrs.append(string(Ct.TIMEOUT, timeout))
+    return nest(Act.CT, *attrs, nat, *more)
 
 
 def set_key(key):
