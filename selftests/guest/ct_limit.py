@@ -109,15 +109,25 @@ def refusals():
     equal(get(), [(DEFAULT, 0, 0), (4, 1, 0), (5, 1, 0)], "limits")
 
 
+FULL = "openvswitch: zone: 3 exceeds conntrack limit"
+
+
+def log():
+    return subprocess.run(["dmesg"], capture_output=True, text=True, check=False).stdout
+
+
 @test
 def limit():
     """a zone is full, and has room again; the log tells"""
     forget()
-    subprocess.run(["dmesg", "-C"], check=False)
+    # The log has no limit to messages meanwhile.
+    net.sysctl("net/core/message_cost", 0)
+    defer(net.sysctl, "net/core/message_cost", 5)
+    before = log().count(FULL)
     set_limits((3, 4))
     equal(starts(3, range(1000, 1008)), [1000, 1001, 1002, 1003], "connections in the zone")
     equal(get(3), [(3, 4, 4)], "limit and count")
-    true("zone: 3 exceeds conntrack limit" in subprocess.run(["dmesg"], capture_output=True, text=True, check=False).stdout, "the log does not tell")
+    equal(log().count(FULL) - before, 4, "messages in the log")
     # Those there are go on, and other zones are none of its business.
     equal(starts(3, [1001, 1003, 1004]), [1001, 1003], "connections in the zone")
     equal(starts(4, range(1000, 1008)), list(range(1000, 1008)), "connections in another zone")
@@ -154,6 +164,24 @@ def many():
         zones = [(zone, 1) for zone in range(5000)]
         set_limits(*zones)
         equal(len(get()), 5001, "limits")
+
+
+@test
+def commands_in_words():
+    """dpctl and ovs-dpctl set, print and delete the same limits"""
+    forget()
+    for program, other in (("dpctl", "ovs-dpctl"), ("ovs-dpctl", "dpctl")):
+        net.run(program, "ct-set-limits", "dp0", "default=10", "zone=0,limit=5", "zone=1,limit=15")
+        start(1, 1000)
+        for who in (program, other):
+            equal(net.run(who, "ct-get-limits", "dp0"), "default limit=10\nzone=0,limit=5,count=0\nzone=1,limit=15,count=1\n", who)
+            equal(net.run(who, "ct-get-limits", "zone=1,2"), "default limit=10\nzone=1,limit=15,count=1\nzone=2,limit=10,count=0\n", who)
+        net.run(other, "ct-del-limits", "dp0", "zone=0")
+        net.run(program, "ct-del-limits", "default", "zone=1")
+        equal(net.run(program, "ct-get-limits"), "default limit=0\n", program)
+    for bad in (["zone=70000,limit=1"], ["zone=1"], ["default=x"], ["dp9", "default=1"], []):
+        true(subprocess.run(["dpctl", "ct-set-limits", *bad], capture_output=True, check=False).returncode == 1, f"{bad}")
+    equal(get(), [(DEFAULT, 0, 0)], "limits")
 
 
 @test

@@ -10,6 +10,7 @@ use crate::context::{
 use crate::{
     bulk,
     cache,
+    ct_limit,
     datapath,
     flow,
     normalize,
@@ -68,6 +69,27 @@ const COMMANDS: &[Command] = &[
     command("del-flows", "[dp] [file]", (0, 2), Rw, bulk::del),
     command("cache-get-size", "[dp]", (0, 1), Ro, cache::get),
     command("cache-set-size", "dp cache <size>", (3, 3), Rw, cache::set),
+    command(
+        "ct-set-limits",
+        "[dp] [default=L] [zone=N,limit=L]...",
+        (1, ANY),
+        Rw,
+        ct_limit::set,
+    ),
+    command(
+        "ct-del-limits",
+        "[dp] [default] [zone=N1[,N2]...]",
+        (1, 3),
+        Rw,
+        ct_limit::del,
+    ),
+    command(
+        "ct-get-limits",
+        "[dp] [zone=N1[,N2]...]",
+        (0, 2),
+        Ro,
+        ct_limit::get,
+    ),
     command("help", "", (0, ANY), Ro, help),
     command("list-commands", "", (0, ANY), Ro, list),
     command(

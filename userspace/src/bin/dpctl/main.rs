@@ -10,6 +10,7 @@ mod bulk;
 mod cache;
 mod commands;
 mod context;
+mod ct_limit;
 mod datapath;
 mod flow;
 mod normalize;
