@@ -110,7 +110,7 @@ def stateful(family, kind):
         serve(two, 7000, kind, "two", family)
         serve(one, 7000, kind, "one", family)
         equal(asks(one, there, 7000, kind), "two ping", "what the outer host answers")
-        equal(asks(two, back, 7000, kind, patience=1), None, "what the inner host answers")
+        equal(asks(two, back, 7000, kind, patience=2), None, "what the inner host answers")
     number = {"icmp": {4: "icmp", 6: "icmpv6"}[family]}.get(kind, kind)
     found = [e for e in entries(1, "-f", f"ipv{family}") if e.split()[0] == number]
     true(found and all("zone=1" in e for e in found), f"the connection of {number} in zone 1: {found}")
@@ -365,6 +365,32 @@ def eventmask():
     equal([bool(re.search(f"NEW.*sport={port}", "".join(told))) for port in (1001, 1002, 1003)], [False, True, True], "events told")
 
 
+def timeout_policy(cmd, name, *attrs):
+    """A request to nfnetlink_cttimeout; its errno."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as nl:
+        nl.settimeout(10)
+        body = struct.pack("=BBH", socket.AF_INET, 0, 0) + attr(1, name.encode() + b"\0") + b"".join(attrs)
+        nl.send(struct.pack("=IHHII", 16 + len(body), 8 << 8 | cmd, 0x405, 1, 0) + body)
+        return -struct.unpack_from("=i", nl.recv(4096), 16)[0]
+
+
+@test
+def timeout():
+    """a timeout policy holds for the connections committed with it"""
+    forget()
+    data = nest(4 | 0x8000, attr(1, struct.pack(">I", 4321)), attr(2, struct.pack(">I", 4322)))
+    equal(timeout_policy(0, "slow", attr(2, struct.pack(">H", socket.AF_INET)), attr(3, b"\x11"), data), 0, "errno of a new policy")
+    defer(timeout_policy, 2, "slow")
+    execute(datagram(), ct(commit=True, zone=5, timeout="slow"))
+    execute(datagram(), ct(commit=True, zone=6))
+    left = [int(entries(zone)[0].split()[2]) for zone in (5, 6)]
+    true(4300 < left[0] <= 4321 and left[1] <= 120, f"seconds left: {left}")
+    # A packet of a connection with another policy is tracked anew.
+    equal(state(seen(datagram(), ct(zone=5), ct(zone=5, timeout="slow"))), TRK | NEW, "state")
+    conntrack("-F")
+    equal(timeout_policy(2, "slow"), 0, "errno when the policy is deleted")
+
+
 def listening():
     with open("/proc/net/netlink", encoding="ascii") as file:
         lines = [line.split() for line in file.readlines()[1:]]
@@ -422,10 +448,13 @@ def dump():
 def from_the_stack():
     """a packet that the local stack has tracked comes with its connection"""
     forget()
-    net.run("iptables", "-t", "raw", "-A", "OUTPUT", "-o", lab.dp.name, "-j", "CT", "--zone", "9")
-    defer(subprocess.run, ["iptables", "-t", "raw", "-D", "OUTPUT", "-o", lab.dp.name, "-j", "CT", "--zone", "9"])
-    net.run("iptables", "-A", "OUTPUT", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP")
-    defer(subprocess.run, ["iptables", "-D", "OUTPUT", "-m", "conntrack", "--ctstate", "INVALID", "-j", "DROP"])
+    rules = f"""
+        table ip stack {{
+            chain raw {{ type filter hook output priority raw; oifname {lab.dp.name} ct zone set 9; }}
+            chain filter {{ type filter hook output priority filter; ct state invalid drop; }}
+        }}"""
+    net.run("nft", rules)
+    defer(net.run, "nft", "delete table ip stack")
     net.ip(f"addr add 10.1.0.9/24 dev {lab.dp.name}")
     net.ip(f"link set {lab.dp.name} up")
     defer(net.try_ip, f"link set {lab.dp.name} down")
@@ -444,15 +473,15 @@ def from_the_stack():
 
 @test
 def many():
-    """thousands of connections through a zone, flushed meanwhile; none is left"""
+    """100,000 connections through a zone, flushed meanwhile; none is left"""
     forget()
     one = lab.hosts[1]
     lab.flows(*firewall(4))
     sock = one.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
     sock.setsockopt(socket.SOL_SOCKET, 32, 1 << 22)
-    for i in range(20000):
+    for i in range(100000):
         sock.sendto(struct.pack(">HHHH", 1024 + i % 50000, 9, 8, 0), (lab.hosts[2].ip4, 0))
-        if i % 5000 == 4999:
+        if i % 10000 == 9999:
             true(count() > 0, "connections")
             conntrack("-F")
     conntrack("-F")

@@ -2,9 +2,9 @@
 """Hosts: namespaces that are connected to ports of a datapath, and programs that run there."""
 
 import os
+import select
 import signal
 import socket
-import struct
 import subprocess
 
 from lib import net
@@ -81,9 +81,20 @@ class Program:
 
     def __init__(self, command):
         # pylint: disable=consider-using-with
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         self.output = None
+        self.said = b""
         defer(self.stop)
+
+    def listens(self):
+        """Waits until tcpdump says so."""
+        while b"listening on" not in self.said:
+            if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+                raise Failure(f"{self.process.args} does not listen")
+            self.said += os.read(self.process.stdout.fileno(), 4096)
+
+    def collect(self, patience):
+        return (self.said + self.process.communicate(timeout=patience)[0]).decode()
 
     def stop(self):
         """Ends it; what it has printed."""
@@ -91,16 +102,16 @@ class Program:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGTERM)
             try:
-                self.output = self.process.communicate(timeout=PATIENCE)[0]
+                self.output = self.collect(PATIENCE)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
-                self.output = self.process.communicate()[0]
+                self.output = self.collect(None)
         return self.output
 
     def wait(self):
         """Waits for its end; what it has printed."""
         try:
-            self.output = self.process.communicate(timeout=6 * PATIENCE)[0]
+            self.output = self.collect(6 * PATIENCE)
         except subprocess.TimeoutExpired as error:
             diag(self.stop())
             raise Failure(f"{self.process.args} did not end") from error
@@ -118,20 +129,21 @@ def serve(host, port, kind="tcp", answer="pong", family=4):
     return server
 
 
-def asks(host, address, port, kind="tcp", source=None, patience=3):
+def asks(host, address, port, kind="tcp", source=None, patience=PATIENCE):
     """What a server answers to "ping"; None if it does not."""
     family, address = (6, f"[{address}]") if ":" in address else (4, address)
     options = f",sourceport={source}" if source else ""
-    if kind != "udp":
-        options += f",connect-timeout={patience}"
-    _, output = host.try_run("socat", "-t", str(patience), "-", f"{kind.upper()}{family}:{address}:{port}{options}", text="ping\n")
-    lines = [line for line in output.split("\n") if line.endswith(" ping")]
-    return lines[0] if lines else None
+    command = host.command("socat", "-", f"{kind.upper()}{family}:{address}:{port}{options}")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as client:
+        # It does not close its side before the answer: with SCTP there would be none then.
+        client.stdin.write(b"ping\n")
+        client.stdin.flush()
+        said = b""
+        if select.select([client.stdout], [], [], patience)[0]:
+            said = client.stdout.readline()
+        os.killpg(client.pid, signal.SIGKILL)
+    return said.decode().rstrip("\n") or None
 
 
 def mac(text):
     return bytes.fromhex(text.replace(":", ""))
-
-
-def u16be(value):
-    return struct.pack(">H", value)
