@@ -29,7 +29,18 @@ reindex() {
 }
 
 programs=(dpctl ovs-upcalld)
-man=$destdir$prefix/share/man/man8
+share=$destdir$prefix/share
+man=$share/man/man8
+completions=(bash-completion/completions/dpctl zsh/site-functions/_dpctl fish/vendor_completions.d/dpctl.fish)
+
+# shell_of PLACE: the shell whose completions are there.
+shell_of() {
+	case $1 in
+	bash-*) echo bash ;;
+	zsh/*) echo zsh ;;
+	*) echo fish ;;
+	esac
+}
 
 [ -z "$destdir" ] || mkdir -p "$destdir/lib/modules/$KVER"
 [ -w "$destdir/lib/modules/$KVER" ] || die "cannot write $destdir/lib/modules/$KVER: run as root"
@@ -48,16 +59,23 @@ install)
 	done
 	install -D -t "$destdir$prefix/bin" "${programs[@]/#/$bin/}"
 	install -D -m 644 -t "$man" "$OVS_TOP"/userspace/man/*.8
-	say "installed ${programs[*]} in $destdir$prefix/bin, their manual pages in $man"
+	# From the definitions of its command line; man(8) and shells find them there.
+	"$bin/dpctl" manual >"$man/dpctl.8"
+	for f in "${completions[@]}"; do
+		mkdir -p "$share/${f%/*}"
+		"$bin/dpctl" completions "$(shell_of "$f")" >"$share/$f"
+	done
+	say "installed ${programs[*]} in $destdir$prefix/bin, manual pages and completions in $share"
 	reindex
 	;;
 uninstall)
 	rm -f "$dir"/openvswitch.ko "$dir"/vport-{vxlan,geneve,gre}.ko
 	rmdir "$dir" 2>/dev/null || true
 	rm -f "${programs[@]/#/$destdir$prefix/bin/}"
-	for f in "$OVS_TOP"/userspace/man/*.8; do
-		rm -f "$man/${f##*/}"
+	for f in "${programs[@]}"; do
+		rm -f "$man/$f.8"
 	done
+	rm -f "${completions[@]/#/$share/}"
 	reindex
 	;;
 *)

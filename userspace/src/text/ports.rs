@@ -23,6 +23,11 @@ impl Ports {
         self.numbers.insert(name.to_owned(), number);
     }
 
+    /// The number of a port.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
     /// Writes a port: its name if it has one, else its number.
     pub(crate) fn format(ports: Option<&Self>, out: &mut String, number: u32) {
         match ports.and_then(|ports| ports.names.get(&number)) {

@@ -9,9 +9,18 @@ use clap::error::{
 };
 use clap::{
     ArgAction,
-    Parser, //
+    Parser,
+    ValueEnum, //
 };
+use log::LevelFilter;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
+use std::{
+    env,
+    io, //
+};
 
 /// Administers Open vSwitch datapaths.
 #[derive(Debug, Default, Parser)]
@@ -43,12 +52,38 @@ pub(crate) struct Args {
     /// Print the numbers of ports
     #[arg(long, action = ArgAction::SetTrue, overrides_with_all = ["names", "no_names"])]
     no_names: bool,
+    /// Print JSON
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "json")]
+    pub(crate) json: bool,
+    /// Colour flows: always, never, or auto, which is when the output is a terminal
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "auto",
+        default_missing_value = "always",
+        overrides_with = "color"
+    )]
+    pub(crate) color: Color,
     /// Give up after so many seconds
     #[arg(short, long, value_name = "SECS", overrides_with = "timeout")]
     timeout: Option<String>,
-    /// Log what is done
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) verbose: u8,
+    /// Log what is done; twice for more. A level is off, emer, err, warn, info or dbg
+    #[arg(
+        short,
+        long,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "dbg",
+        action = ArgAction::Append
+    )]
+    verbose: Vec<String>,
+    /// Log into a file instead of the standard error
+    #[arg(long, value_name = "FILE", overrides_with = "log_file")]
+    pub(crate) log_file: Option<PathBuf>,
     /// Print this help
     #[arg(short, long, action = ArgAction::SetTrue, overrides_with = "help")]
     pub(crate) help: bool,
@@ -65,10 +100,59 @@ pub(crate) struct Args {
     pub(crate) args: Vec<String>,
 }
 
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Always,
+    Never,
+    #[default]
+    Auto,
+}
+
+impl Color {
+    /// Whether the standard output is coloured.
+    pub(crate) fn is_on(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            // The convention of no-color.org.
+            Self::Auto => {
+                io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+            }
+        }
+    }
+}
+
 impl Args {
     /// Reads the command line. The error is one line for the user.
     pub(crate) fn read() -> Result<Self, String> {
-        Self::try_parse().map_err(|error| explain(&error))
+        Self::parse_line(env::args_os()).map_err(|error| explain(&error))
+    }
+
+    fn parse_line(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(line.into_iter().map(attached_level))
+    }
+
+    /// How much to log.
+    pub(crate) fn log_level(&self) -> Result<LevelFilter, String> {
+        let mut level = LevelFilter::Warn;
+        for spec in &self.verbose {
+            let before = level;
+            // A module and where its messages go to may be named; there is one of each here.
+            for word in spec.split([':', ',', ' ']).filter(|word| !word.is_empty()) {
+                level = match word.to_ascii_lowercase().as_str() {
+                    "off" => LevelFilter::Off,
+                    "emer" | "err" => LevelFilter::Error,
+                    "warn" => LevelFilter::Warn,
+                    "info" => LevelFilter::Info,
+                    "dbg" if before >= LevelFilter::Debug => LevelFilter::Trace,
+                    "dbg" => LevelFilter::Debug,
+                    "any" | "console" | "syslog" | "file" => level,
+                    _ => return Err(format!("no level \"{word}\" to log at")),
+                };
+            }
+        }
+        Ok(level)
     }
 
     /// Whether ports are printed by name.
@@ -85,6 +169,17 @@ impl Args {
             Ok(seconds) if seconds > 0 => Ok(Some(Duration::from_secs(seconds.into()))),
             _ => Err(format!("value {text} on -t or --timeout is invalid")),
         }
+    }
+}
+
+/// `-vLEVEL` in a form that the parser knows; `-vv` is twice `-v`.
+fn attached_level(argument: OsString) -> OsString {
+    let level = argument.to_str().and_then(|text| text.strip_prefix("-v"));
+    match level {
+        Some(level) if !level.trim_start_matches('v').is_empty() && !level.starts_with('=') => {
+            format!("--verbose={level}").into()
+        }
+        _ => argument,
     }
 }
 
@@ -120,7 +215,7 @@ mod tests {
 
     fn parse(args: &[&str]) -> Result<Args, String> {
         let args = ["dpctl"].iter().chain(args);
-        Args::try_parse_from(args).map_err(|error| explain(&error))
+        Args::parse_line(args.map(OsString::from)).map_err(|error| explain(&error))
     }
 
     #[test]
@@ -138,6 +233,18 @@ mod tests {
         assert!(!parse(&["-m", "--names", "--no-names"]).unwrap().names());
         assert!(parse(&["--no-names", "--names"]).unwrap().names());
         assert!(parse(&["-s", "-s"]).unwrap().statistics);
+    }
+
+    #[test]
+    fn levels_of_the_log() {
+        let level = |args: &[&str]| parse(args).unwrap().log_level();
+        assert_eq!(level(&["show"]), Ok(LevelFilter::Warn));
+        assert_eq!(level(&["-v", "show"]), Ok(LevelFilter::Debug));
+        assert_eq!(level(&["-vv", "show"]), Ok(LevelFilter::Trace));
+        assert_eq!(level(&["-vconsole:off", "show"]), Ok(LevelFilter::Off));
+        assert_eq!(level(&["--verbose=any:info"]), Ok(LevelFilter::Info));
+        assert_eq!(level(&["-verr"]), Ok(LevelFilter::Error));
+        assert!(level(&["-vnonsense:loud"]).is_err());
     }
 
     #[test]

@@ -6,13 +6,17 @@ use crate::context::{
     Context,
     Outcome, //
 };
-use crate::datapath;
+use crate::{
+    datapath,
+    json, //
+};
 use openvswitch::client::{
     Datapath,
     DatapathChange,
     DatapathId, //
 };
 use rustix::io::Errno;
+use serde::Serialize;
 
 /// The only cache of a kernel datapath.
 const CACHE: &str = "masks-cache";
@@ -23,16 +27,39 @@ pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
         [name] => vec![(*name).to_owned()],
         _ => datapath::names(context)?,
     };
+    let mut found = Vec::new();
     for name in names {
         match context.find(&name) {
-            Ok(dp) => {
-                writeln!(context, "system@{}:", dp.name)?;
-                print(context, &dp)?;
-            }
+            Ok(dp) => found.push(dp),
             Err(why) => context.report(format_args!("Opening datapath {name} failed"), Some(&why)),
         }
     }
+    if context.args.json {
+        return json::print_all(context, found.iter().map(Report::of));
+    }
+    for dp in found {
+        writeln!(context, "system@{}:", dp.name)?;
+        print(context, &dp)?;
+    }
     Ok(())
+}
+
+/// The size of a cache as `--json` prints it.
+#[derive(Serialize)]
+struct Report<'a> {
+    datapath: &'a str,
+    cache: &'static str,
+    size: Option<u32>,
+}
+
+impl<'a> Report<'a> {
+    fn of(dp: &'a Datapath) -> Self {
+        Self {
+            datapath: &dp.name,
+            cache: CACHE,
+            size: dp.masks_cache_size,
+        }
+    }
 }
 
 /// Prints the caches of a datapath, as `show` does too.
@@ -78,6 +105,13 @@ pub(crate) fn set(context: &mut Context, args: &[&str]) -> Outcome {
         .client()
         .and_then(|client| client.set_datapath(DatapathId::Index(dp.ifindex), &change));
     match changed {
+        Ok(_) if context.args.json => {
+            let report = Report {
+                size: Some(size),
+                ..Report::of(&dp)
+            };
+            json::print(context, &report)
+        }
         Ok(_) => writeln!(context, "Setting cache size successful, new size {size}"),
         Err(why) => context.fail_with("Setting cache size failed", &why),
     }

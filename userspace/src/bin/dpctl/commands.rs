@@ -2,7 +2,6 @@
 
 //! The table of commands.
 
-use crate::args::Args;
 use crate::context::{
     Context,
     Outcome, //
@@ -13,17 +12,22 @@ use crate::{
     ct_limit,
     datapath,
     flow,
+    generate,
+    help,
+    monitor,
     normalize,
     port,
-    show, //
+    show,
+    top, //
 };
-use clap::CommandFactory;
 use rustix::io::Errno;
 
 /// A command.
-struct Command {
-    name: &'static str,
-    usage: &'static str,
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) usage: &'static str,
+    /// What it does, for the manual page.
+    pub(crate) about: &'static str,
     /// The fewest and the most arguments.
     count: (usize, usize),
     access: Access,
@@ -45,68 +49,259 @@ use Access::{
 const ANY: usize = usize::MAX;
 
 /// The commands in the order `list-commands` prints them.
-const COMMANDS: &[Command] = &[
-    command("add-dp", "dp [iface...]", (1, ANY), Rw, datapath::add),
-    command("del-dp", "dp", (1, 1), Rw, datapath::del),
-    command("add-if", "dp iface...", (2, ANY), Rw, port::add),
-    command("del-if", "dp iface...", (2, ANY), Rw, port::del),
-    command("set-if", "dp iface...", (2, ANY), Rw, port::set),
-    command("dump-dps", "", (0, 0), Ro, datapath::dump),
-    command("show", "[-s] [dp...]", (0, ANY), Ro, show::show),
-    command(
-        "dump-flows",
-        "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]",
-        (0, 6),
-        Ro,
-        flow::dump,
-    ),
-    command("add-flow", "[dp] flow actions", (2, 3), Rw, flow::add),
-    command("mod-flow", "[dp] flow actions", (2, 3), Rw, flow::modify),
-    command("get-flow", "[dp] ufid", (1, 2), Ro, flow::get),
-    command("del-flow", "[dp] flow", (1, 2), Rw, flow::del),
-    command("add-flows", "[dp] file", (1, 2), Rw, bulk::add),
-    command("mod-flows", "[dp] file", (1, 2), Rw, bulk::modify),
-    command("del-flows", "[dp] [file]", (0, 2), Rw, bulk::del),
-    command("cache-get-size", "[dp]", (0, 1), Ro, cache::get),
-    command("cache-set-size", "dp cache <size>", (3, 3), Rw, cache::set),
-    command(
-        "ct-set-limits",
-        "[dp] [default=L] [zone=N,limit=L]...",
-        (1, ANY),
-        Rw,
-        ct_limit::set,
-    ),
-    command(
-        "ct-del-limits",
-        "[dp] [default] [zone=N1[,N2]...]",
-        (1, 3),
-        Rw,
-        ct_limit::del,
-    ),
-    command(
-        "ct-get-limits",
-        "[dp] [zone=N1[,N2]...]",
-        (0, 2),
-        Ro,
-        ct_limit::get,
-    ),
-    command("help", "", (0, ANY), Ro, help),
-    command("list-commands", "", (0, ANY), Ro, list),
-    command(
-        "parse-actions",
-        "actions",
-        (1, ANY),
-        Ro,
-        flow::parse_actions,
-    ),
-    command(
-        "normalize-actions",
-        "flow actions [name=number...]",
-        (2, ANY),
-        Ro,
-        normalize::run,
-    ),
-    command("version", "", (0, 0), Ro, version),
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        name: "add-dp",
+        usage: "dp [iface...]",
+        about: "Make a datapath with a local port, an internal network device of that name, \
+              and add each iface.",
+        count: (1, ANY),
+        access: Rw,
+        run: datapath::add,
+    },
+    Command {
+        name: "del-dp",
+        usage: "dp",
+        about: "Remove a datapath with its ports and flows.",
+        count: (1, 1),
+        access: Rw,
+        run: datapath::del,
+    },
+    Command {
+        name: "add-if",
+        usage: "dp iface...",
+        about: "Add ports and bring their devices up.",
+        count: (2, ANY),
+        access: Rw,
+        run: port::add,
+    },
+    Command {
+        name: "del-if",
+        usage: "dp iface...",
+        about: "Remove ports, given by name or by number.",
+        count: (2, ANY),
+        access: Rw,
+        run: port::del,
+    },
+    Command {
+        name: "set-if",
+        usage: "dp iface...",
+        about: "Check that ports have this type and number; neither can change.",
+        count: (2, ANY),
+        access: Rw,
+        run: port::set,
+    },
+    Command {
+        name: "dump-dps",
+        usage: "",
+        about: "Print the names of all datapaths.",
+        count: (0, 0),
+        access: Ro,
+        run: datapath::dump,
+    },
+    Command {
+        name: "show",
+        usage: "[-s] [dp...]",
+        about: "Print what datapaths have counted, and their ports. With -s print what the \
+              ports have counted as well.",
+        count: (0, ANY),
+        access: Ro,
+        run: show::show,
+    },
+    Command {
+        name: "dump-flows",
+        usage: "[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]",
+        about: "Print the flows with what they have counted. With -m print their ids and the \
+              fields that are not matched as well, and ports by name. A filter, such as \
+              filter=in_port=1,tcp,nw_dst=10.0.0.0/8 or filter=in_port(1), leaves out the \
+              flows that have other values in these fields. type= is refused, and pmd= has \
+              no meaning for the kernel.",
+        count: (0, 6),
+        access: Ro,
+        run: flow::dump,
+    },
+    Command {
+        name: "add-flow",
+        usage: "[dp] flow actions",
+        about: "Add a flow.",
+        count: (2, 3),
+        access: Rw,
+        run: flow::add,
+    },
+    Command {
+        name: "mod-flow",
+        usage: "[dp] flow actions",
+        about: "Give a flow other actions. With -s print what it has counted, with --clear \
+              have it count from zero, with --may-create add it if it does not exist.",
+        count: (2, 3),
+        access: Rw,
+        run: flow::modify,
+    },
+    Command {
+        name: "get-flow",
+        usage: "[dp] ufid",
+        about: "Print the flow of the id ufid:UUID.",
+        count: (1, 2),
+        access: Ro,
+        run: flow::get,
+    },
+    Command {
+        name: "del-flow",
+        usage: "[dp] flow",
+        about: "Remove a flow. With -s print what it has counted.",
+        count: (1, 2),
+        access: Rw,
+        run: flow::del,
+    },
+    Command {
+        name: "add-flows",
+        usage: "[dp] file",
+        about: "Add the flows in a file, or in the standard input if the file is -. Each line \
+              has a flow, a blank and actions, or is as dump-flows prints it. It may start \
+              with add, modify or delete to say what is to be done with this flow. What \
+              follows a # is a comment. Lines that make no sense are skipped, and the exit \
+              status tells of them.",
+        count: (1, 2),
+        access: Rw,
+        run: bulk::add,
+    },
+    Command {
+        name: "mod-flows",
+        usage: "[dp] file",
+        about: "Change the flows in a file, which is as for add-flows.",
+        count: (1, 2),
+        access: Rw,
+        run: bulk::modify,
+    },
+    Command {
+        name: "del-flows",
+        usage: "[dp] [file]",
+        about: "Remove all flows, or those in a file.",
+        count: (0, 2),
+        access: Rw,
+        run: bulk::del,
+    },
+    Command {
+        name: "cache-get-size",
+        usage: "[dp]",
+        about: "Print the size of the masks cache.",
+        count: (0, 1),
+        access: Ro,
+        run: cache::get,
+    },
+    Command {
+        name: "cache-set-size",
+        usage: "dp cache <size>",
+        about: "Set the size of the cache masks-cache. The size becomes a power of two, and 0 \
+              turns the cache off.",
+        count: (3, 3),
+        access: Rw,
+        run: cache::set,
+    },
+    Command {
+        name: "ct-set-limits",
+        usage: "[dp] [default=L] [zone=N,limit=L]...",
+        about: "Set the limit to the connections that are committed in a zone of this network \
+              namespace, or that of all zones which have none of their own. A limit of 0 is \
+              none. The datapath must exist; the limits are for all of them.",
+        count: (1, ANY),
+        access: Rw,
+        run: ct_limit::set,
+    },
+    Command {
+        name: "ct-del-limits",
+        usage: "[dp] [default] [zone=N1[,N2]...]",
+        about: "Take limits to connections away.",
+        count: (1, 3),
+        access: Rw,
+        run: ct_limit::del,
+    },
+    Command {
+        name: "ct-get-limits",
+        usage: "[dp] [zone=N1[,N2]...]",
+        about: "Print the default limit, and the limits of zones with the connections that were \
+              counted there. A zone counts from when it has a limit.",
+        count: (0, 2),
+        access: Ro,
+        run: ct_limit::get,
+    },
+    Command {
+        name: "monitor",
+        usage: "[dp...]",
+        about: "Print a line for each datapath, port and flow that is made, changed or \
+              removed, until it is interrupted. There is nothing of flows that are changed \
+              without telling anyone, such as by ovs-vswitchd.",
+        count: (0, ANY),
+        access: Ro,
+        run: monitor::run,
+    },
+    Command {
+        name: "top",
+        usage: "[dp]",
+        about: "Show the busiest flows and ports by their packets and bytes per second, \
+              upcalls and drops. In a terminal, until it is interrupted; else once, after a \
+              second.",
+        count: (0, 1),
+        access: Ro,
+        run: top::run,
+    },
+    Command {
+        name: "help",
+        usage: "",
+        about: "Print the options and commands.",
+        count: (0, ANY),
+        access: Ro,
+        run: help::help,
+    },
+    Command {
+        name: "list-commands",
+        usage: "",
+        about: "Print the commands.",
+        count: (0, ANY),
+        access: Ro,
+        run: help::list,
+    },
+    Command {
+        name: "parse-actions",
+        usage: "actions",
+        about: "Print actions as dump-flows would. This needs no kernel.",
+        count: (1, ANY),
+        access: Ro,
+        run: flow::parse_actions,
+    },
+    Command {
+        name: "normalize-actions",
+        usage: "flow actions [name=number...]",
+        about: "Print actions sorted by the tags that a packet of flow has when they are \
+              carried out, and outputs by their port. This needs no kernel.",
+        count: (2, ANY),
+        access: Ro,
+        run: normalize::run,
+    },
+    Command {
+        name: "completions",
+        usage: "bash|zsh|fish|elvish|powershell",
+        about: "Print a script that makes a shell complete commands and options.",
+        count: (1, 1),
+        access: Ro,
+        run: generate::completions,
+    },
+    Command {
+        name: "manual",
+        usage: "",
+        about: "Print the manual page as roff.",
+        count: (0, 0),
+        access: Ro,
+        run: generate::manual,
+    },
+    Command {
+        name: "version",
+        usage: "",
+        about: "Print the version.",
+        count: (0, 0),
+        access: Ro,
+        run: help::version,
+    },
 ];
 
 /// Commands of `ovs-dpctl` that only datapaths in user space know an answer to.
@@ -128,32 +323,16 @@ const FOR_OTHERS: &[&str] = &[
     "ipf-get-status",
 ];
 
-const fn command(
-    name: &'static str,
-    usage: &'static str,
-    count: (usize, usize),
-    access: Access,
-    run: fn(&mut Context, &[&str]) -> Outcome,
-) -> Command {
-    Command {
-        name,
-        usage,
-        count,
-        access,
-        run,
-    }
-}
-
 /// Runs what the command line says.
 pub(crate) fn run(context: &mut Context) -> Outcome {
     if context.args.help {
-        return help(context, &[]);
+        return help::help(context, &[]);
     }
     if context.args.version {
-        return version(context, &[]);
+        return help::version(context, &[]);
     }
     if context.args.option {
-        return options(context);
+        return help::options(context);
     }
     let Some(name) = context.args.command.clone() else {
         return context.fail("missing command name; use --help for help");
@@ -187,80 +366,6 @@ pub(crate) fn run(context: &mut Context) -> Outcome {
     }
     (command.run)(context, &args)?;
     context.finish()
-}
-
-fn help(context: &mut Context, _: &[&str]) -> Outcome {
-    writeln!(
-        context,
-        "dpctl: administers the datapaths of Open vSwitch in the kernel\n\
-         usage: dpctl [OPTIONS] COMMAND [ARG...]\n\
-         \n\
-         Commands:"
-    )?;
-    for command in COMMANDS {
-        writeln!(
-            context,
-            "{}",
-            format!("  {:<18}  {}", command.name, command.usage).trim_end()
-        )?;
-    }
-    writeln!(
-        context,
-        "\n\
-         A dp is [system@]NAME; where it is optional, the only one there is.\n\
-         An iface is NAME[,type=TYPE][,port_no=N][,KEY=VALUE]...\n\
-         \n\
-         Options:"
-    )?;
-    for option in Args::command().get_arguments() {
-        let Some(long) = option.get_long() else {
-            continue;
-        };
-        let short = option.get_short().map(|short| format!("-{short}, "));
-        let value = match option.get_value_names() {
-            Some([value]) if option.get_action().takes_values() => format!("={value}"),
-            _ => String::new(),
-        };
-        let what = option.get_help().map(ToString::to_string);
-        let (short, what) = (short.unwrap_or_default(), what.unwrap_or_default());
-        writeln!(
-            context,
-            "  {short:4}{:18}  {what}",
-            format!("--{long}{value}")
-        )?;
-    }
-    Ok(())
-}
-
-fn list(context: &mut Context, _: &[&str]) -> Outcome {
-    writeln!(context, "The available commands are:")?;
-    for command in COMMANDS {
-        writeln!(context, "  {:<23} {}", command.name, command.usage)?;
-    }
-    Ok(())
-}
-
-fn version(context: &mut Context, _: &[&str]) -> Outcome {
-    writeln!(
-        context,
-        "dpctl (openvswitch-rs) {}",
-        env!("CARGO_PKG_VERSION")
-    )
-}
-
-/// What `--option` prints, for shells to complete.
-fn options(context: &mut Context) -> Outcome {
-    for option in Args::command().get_arguments() {
-        let Some(long) = option.get_long() else {
-            continue;
-        };
-        let value = option.get_action().takes_values();
-        writeln!(context, "--{long}{}", if value { "=ARG" } else { "" })?;
-        if let Some(short) = option.get_short() {
-            writeln!(context, "-{short} {}", if value { "ARG" } else { "" })?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ pub(crate) type Outcome<T = ()> = Result<T, Stop>;
 pub(crate) struct Context {
     /// The command line.
     pub(crate) args: Args,
+    /// Whether the output is coloured.
+    pub(crate) color: bool,
     out: BufWriter<Stdout>,
     client: Option<Client>,
     failed: bool,
@@ -56,6 +58,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(args: Args) -> Self {
         Self {
+            color: args.color.is_on(),
             args,
             out: BufWriter::with_capacity(64 * 1024, io::stdout()),
             client: None,

@@ -6,9 +6,11 @@ use crate::context::{
     Context,
     Outcome, //
 };
+use crate::json;
 use odp::uapi::ZoneLimit;
 use openvswitch::client::ct_limit::DEFAULT_ZONE;
 use rustix::io::Errno;
+use serde::Serialize;
 
 /// The arguments after the name of a datapath, if there is one.
 ///
@@ -125,6 +127,9 @@ pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
         Err(why) => return context.fail_with("failed to get conntrack limit", &why),
     };
     limits.sort_by_key(|limit| limit.zone_id);
+    if context.args.json {
+        return json::print_all(context, limits.iter().map(Report::of));
+    }
     for limit in limits {
         let ZoneLimit {
             zone_id,
@@ -138,6 +143,26 @@ pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A limit as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    /// `null`: the default.
+    zone: Option<i32>,
+    limit: u32,
+    count: Option<u32>,
+}
+
+impl Report {
+    fn of(limit: &ZoneLimit) -> Self {
+        let own = limit.zone_id != DEFAULT_ZONE;
+        Self {
+            zone: own.then_some(limit.zone_id),
+            limit: limit.limit,
+            count: own.then_some(limit.count),
+        }
+    }
 }
 
 #[cfg(test)]

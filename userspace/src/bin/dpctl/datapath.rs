@@ -7,7 +7,10 @@ use crate::context::{
     Outcome,
     datapath_name, //
 };
-use crate::port;
+use crate::{
+    json,
+    port, //
+};
 use openvswitch::client::{
     Client,
     DatapathChange,
@@ -62,8 +65,13 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
 
 /// `dump-dps`
 pub(crate) fn dump(context: &mut Context, _: &[&str]) -> Outcome {
-    for name in names(context)? {
-        writeln!(context, "system@{name}")?;
+    let names = names(context)?;
+    let names = names.iter().map(|name| format!("system@{name}"));
+    if context.args.json {
+        return json::print_all(context, names);
+    }
+    for name in names {
+        writeln!(context, "{name}")?;
     }
     Ok(())
 }

@@ -7,6 +7,12 @@ use crate::context::{
     Outcome,
     error, //
 };
+use crate::filter::Filter;
+use crate::json::List;
+use crate::{
+    color,
+    json, //
+};
 use openvswitch::client::{
     Datapath,
     Error,
@@ -24,6 +30,7 @@ use rustix::time::{
     ClockId,
     clock_gettime, //
 };
+use serde::Serialize;
 use std::fmt::Write;
 
 /// The names and numbers of a datapath's ports.
@@ -50,16 +57,14 @@ fn split<'a, 'b>(args: &'b [&'a str], count: usize) -> (Option<&'a str>, &'b [&'
 
 /// `dump-flows [-m] [--names] [DP] [filter=..] [type=..] [pmd=..]`
 pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
-    let mut name = None;
+    let (mut name, mut wanted) = (None, None);
     for arg in args {
         match arg.split_once('=') {
             Some(("type", _)) => {
                 return context
                     .fail("Invalid argument 'type'. Use 'ovs-appctl dpctl/dump-flows' instead.");
             }
-            Some(("filter", _)) => {
-                return context.fail_errno("filters are not supported", Errno::OPNOTSUPP);
-            }
+            Some(("filter", text)) => wanted = Some(text),
             Some(("pmd", _)) => {}
             _ => name = Some(*arg),
         }
@@ -69,17 +74,25 @@ pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
         Some(Ok(dp)) => dp,
         Some(Err(_)) => return context.fail_errno("datapath not found", Errno::INVAL),
     };
-    let names = match context.args.names() {
-        true => Some(ports(context, &dp)?),
-        false => None,
+    let names = ports(context, &dp)?;
+    let wanted = match wanted.map(|text| Filter::parse(text, &names)) {
+        None => None,
+        Some(Ok(filter)) => Some(filter),
+        Some(Err(why)) => {
+            let what = format!("Failed to parse filter ({why})");
+            return context.fail_errno(what, Errno::INVAL);
+        }
     };
     let all = context.client().and_then(|client| client.flows(dp.ifindex));
     let flows = match all {
         Ok(flows) => flows,
         Err(why) => return context.fail_with("Failed to dump flows from datapath", &why),
     };
-    let now = now();
-    let mut line = String::new();
+    let mut printer = Printer::new(context, Some(names));
+    let mut list = match context.args.json {
+        true => Some(List::begin(context)?),
+        false => None,
+    };
     for flow in flows {
         // A dump leaves very long actions out.
         let flow = match (&flow.actions, find(context, &dp, &flow)) {
@@ -88,11 +101,94 @@ pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
             // It is gone.
             (None, Err(_)) => continue,
         };
-        line.clear();
-        format(&mut line, &flow, names.as_ref(), context.args.more > 0, now);
-        writeln!(context, "{line}")?;
+        if wanted.as_ref().is_some_and(|filter| !filter.matches(&flow)) {
+            continue;
+        }
+        match &mut list {
+            Some(list) => list.push(context, &printer.report(&flow))?,
+            None => printer.print(context, &flow)?,
+        }
     }
-    Ok(())
+    match list {
+        Some(list) => list.end(context),
+        None => Ok(()),
+    }
+}
+
+/// Prints flows.
+pub(crate) struct Printer {
+    ports: Option<Ports>,
+    names: bool,
+    verbose: bool,
+    color: bool,
+    now: u64,
+    line: String,
+}
+
+/// A flow as `--json` prints it.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    ufid: Option<String>,
+    /// As add-flow takes it.
+    flow: String,
+    packets: u64,
+    bytes: u64,
+    /// The seconds since the last packet; `null`: there was none.
+    used: Option<f64>,
+    tcp_flags: String,
+    actions: String,
+}
+
+impl Printer {
+    /// Ports are printed by these names if names are asked for.
+    pub(crate) fn new(context: &Context, ports: Option<Ports>) -> Self {
+        Self {
+            ports: ports.filter(|_| context.args.names()),
+            names: context.args.names(),
+            verbose: context.args.more > 0,
+            color: context.color,
+            now: now(),
+            line: String::new(),
+        }
+    }
+
+    /// Prints a flow on a line of its own.
+    pub(crate) fn print(&mut self, context: &mut Context, flow: &Flow) -> Outcome {
+        let line = &mut self.line;
+        line.clear();
+        format(line, flow, self.ports.as_ref(), self.verbose, self.now);
+        match self.color {
+            true => writeln!(context, "{}", color::paint(line)),
+            false => writeln!(context, "{line}"),
+        }
+    }
+
+    /// A flow as text, with other names of ports.
+    pub(crate) fn text(&mut self, flow: &Flow, ports: Option<&Ports>) -> String {
+        let mut text = String::new();
+        self.now = now();
+        let ports = ports.filter(|_| self.names);
+        format(&mut text, flow, ports, self.verbose, self.now);
+        text
+    }
+
+    /// A flow for `--json`.
+    pub(crate) fn report(&self, flow: &Flow) -> Report {
+        let (mut key, mut actions) = (String::new(), String::new());
+        let ports = self.ports.as_ref();
+        text::key::format(&mut key, &flow.key, &flow.mask, ports, self.verbose);
+        text::actions::format(&mut actions, flow.actions.as_deref().unwrap_or(&[]), ports);
+        let since = |used| self.now.saturating_sub(used) as f64 / 1000.0;
+        Report {
+            ufid: flow.ufid.map(|ufid| ufid.to_string()),
+            flow: key,
+            packets: flow.stats.n_packets,
+            bytes: flow.stats.n_bytes,
+            used: flow.used.map(since),
+            tcp_flags: tcp_flags(flow),
+            actions,
+        }
+    }
 }
 
 /// Looks a flow up if a dump has left its actions out.
@@ -153,12 +249,15 @@ fn format_stats(out: &mut String, flow: &Flow, now: u64) {
         None => write!(out, "never"),
     };
     if flow.tcp_flags != 0 {
-        out.push_str(", flags:");
-        let set = TCP_FLAGS
-            .iter()
-            .filter(|(flag, _)| flow.tcp_flags & flag != 0);
-        out.extend(set.map(|(_, letter)| letter));
+        let _ = write!(out, ", flags:{}", tcp_flags(flow));
     }
+}
+
+fn tcp_flags(flow: &Flow) -> String {
+    let set = TCP_FLAGS
+        .iter()
+        .filter(|(flag, _)| flow.tcp_flags & flag != 0);
+    set.map(|(_, letter)| letter).collect()
 }
 
 /// What add-flow and mod-flow are told of a flow.
@@ -259,6 +358,10 @@ fn put(
 /// Prints a flow's statistics if they were asked for.
 fn print_stats(context: &mut Context, flow: Option<Flow>) -> Outcome {
     match flow {
+        Some(flow) if context.args.statistics && context.args.json => {
+            let report = Printer::new(context, None).report(&flow);
+            json::print(context, &report)
+        }
         Some(flow) if context.args.statistics => {
             let mut line = String::new();
             format_stats(&mut line, &flow, now());
@@ -290,10 +393,11 @@ pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
         Ok(flow) => flow,
         Err(why) => return context.fail_with("getting flow", &why),
     };
-    let mut line = String::new();
-    let verbose = context.args.more > 0;
-    format(&mut line, &flow, names.as_ref(), verbose, now());
-    writeln!(context, "{line}")
+    let mut printer = Printer::new(context, names);
+    match context.args.json {
+        true => json::print(context, &printer.report(&flow)),
+        false => printer.print(context, &flow),
+    }
 }
 
 fn parse_ufid(text: &str) -> Option<Ufid> {
@@ -328,15 +432,25 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
 
 /// `parse-actions ACTIONS...`
 pub(crate) fn parse_actions(context: &mut Context, args: &[&str]) -> Outcome {
+    let mut lines = Vec::new();
     for arg in args {
         match text::actions::parse(arg, None) {
             Ok(actions) => {
                 let mut line = String::new();
                 text::actions::format(&mut line, &actions, None);
-                writeln!(context, "{line}")?;
+                lines.push(line);
             }
-            Err(_) => return context.fail_errno("odp_actions_from_string", Errno::INVAL),
+            Err(_) => {
+                context.report("odp_actions_from_string", Some(&error(Errno::INVAL)));
+                break;
+            }
         }
+    }
+    if context.args.json {
+        return json::print_all(context, lines);
+    }
+    for line in lines {
+        writeln!(context, "{line}")?;
     }
     Ok(())
 }

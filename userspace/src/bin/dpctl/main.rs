@@ -8,14 +8,21 @@
 mod args;
 mod bulk;
 mod cache;
+mod color;
 mod commands;
 mod context;
 mod ct_limit;
 mod datapath;
+mod filter;
 mod flow;
+mod generate;
+mod help;
+mod json;
+mod monitor;
 mod normalize;
 mod port;
 mod show;
+mod top;
 
 use args::Args;
 use context::{
@@ -25,6 +32,7 @@ use context::{
 };
 use signal_hook::consts::SIGALRM;
 use signal_hook::low_level::emulate_default_handler;
+use std::fs::OpenOptions;
 use std::process::ExitCode;
 use std::{
     io,
@@ -47,14 +55,9 @@ fn main() -> ExitCode {
             });
         }
     }
-    env_logger::Builder::new()
-        .filter_level(match args.verbose {
-            0 => log::LevelFilter::Warn,
-            1 => log::LevelFilter::Debug,
-            _ => log::LevelFilter::Trace,
-        })
-        .parse_default_env()
-        .init();
+    if let Err(error) = start_log(&args) {
+        return usage_error(&error);
+    }
 
     let mut context = Context::new(args);
     let outcome = commands::run(&mut context);
@@ -71,6 +74,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn start_log(args: &Args) -> Result<(), String> {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(args.log_level()?).parse_default_env();
+    if let Some(path) = &args.log_file {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        let file =
+            file.map_err(|why| format!("failed to open {} for logging: {why}", path.display()))?;
+        builder.target(env_logger::Target::Pipe(Box::new(file)));
+    }
+    builder.init();
+    Ok(())
 }
 
 fn usage_error(error: &str) -> ExitCode {

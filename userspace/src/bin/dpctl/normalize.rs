@@ -10,6 +10,7 @@ use crate::context::{
     Context,
     Outcome, //
 };
+use crate::json;
 use odp::nlattr::{
     Attr,
     Attrs, //
@@ -27,6 +28,7 @@ use openvswitch::{
     },
 };
 use rustix::io::Errno;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -52,15 +54,24 @@ pub(crate) fn run(context: &mut Context, args: &[&str]) -> Outcome {
             return context.fail_errno(what, Errno::INVAL);
         }
     };
-    let mut line = "input flow: ".to_owned();
-    text::key::format(&mut line, &flow, &[], None, true);
-    writeln!(context, "{line}")?;
+    let mut input = String::new();
+    text::key::format(&mut input, &flow, &[], None, true);
+    if !context.args.json {
+        writeln!(context, "input flow: {input}")?;
+    }
 
     let Ok(actions) = text::actions::parse(actions, Some(&ports)) else {
         return context.fail_errno("odp_actions_from_string", Errno::INVAL);
     };
+    if context.args.json {
+        let report = Report {
+            flow: input,
+            actions: normalize(&flow, &actions),
+        };
+        return json::print(context, &report);
+    }
     if context.args.more > 0 {
-        line = "input actions: ".to_owned();
+        let mut line = "input actions: ".to_owned();
         text::actions::format(&mut line, &actions, None);
         writeln!(context, "{line}")?;
     }
@@ -68,6 +79,13 @@ pub(crate) fn run(context: &mut Context, args: &[&str]) -> Outcome {
         writeln!(context, "{line}")?;
     }
     Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    flow: String,
+    actions: Vec<String>,
 }
 
 /// The actions by the tags a packet has then, as text.

@@ -68,7 +68,7 @@ impl Kind {
     }
 
     /// The name of the type.
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::System => "system",
             Self::Internal => "internal",

@@ -6,6 +6,7 @@ use crate::context::{
     Context,
     Outcome, //
 };
+use crate::json::List;
 use crate::port::Kind;
 use crate::{
     cache,
@@ -20,6 +21,8 @@ use openvswitch::client::{
     Error,
     Vport, //
 };
+use openvswitch::odp::uapi::VportStats;
+use serde::Serialize;
 use std::fmt;
 
 /// `show [-s] [DP...]`
@@ -28,13 +31,107 @@ pub(crate) fn show(context: &mut Context, args: &[&str]) -> Outcome {
         [] => datapath::names(context)?,
         _ => args.iter().map(|&name| name.to_owned()).collect(),
     };
+    let mut list = match context.args.json {
+        true => Some(List::begin(context)?),
+        false => None,
+    };
     for name in names {
-        match find(context, &name) {
-            Ok((dp, ports)) => print(context, &dp, &ports)?,
-            Err(why) => context.report(format_args!("opening datapath {name} failed"), Some(&why)),
+        match (find(context, &name), &mut list) {
+            (Ok((dp, ports)), None) => print(context, &dp, &ports)?,
+            (Ok((dp, ports)), Some(list)) => list.push(context, &Report::of(&dp, &ports))?,
+            (Err(why), _) => {
+                context.report(format_args!("opening datapath {name} failed"), Some(&why));
+            }
         }
     }
-    Ok(())
+    match list {
+        Some(list) => list.end(context),
+        None => Ok(()),
+    }
+}
+
+/// A datapath as `--json` prints it.
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    ifindex: i32,
+    hit: u64,
+    missed: u64,
+    lost: u64,
+    flows: u64,
+    masks: Option<u32>,
+    masks_hit: Option<u64>,
+    cache_hit: Option<u64>,
+    masks_cache_size: Option<u32>,
+    user_features: u32,
+    per_cpu_pids: &'a [u32],
+    ports: Vec<PortReport<'a>>,
+}
+
+/// A port as `--json` prints it. Counters are the datapath's; `null`: the kernel does not say.
+#[derive(Serialize)]
+struct PortReport<'a> {
+    port_no: u32,
+    name: &'a str,
+    r#type: &'static str,
+    ifindex: Option<i32>,
+    netnsid: Option<i32>,
+    upcall_pids: &'a [u32],
+    rx_packets: Option<u64>,
+    rx_bytes: Option<u64>,
+    rx_errors: Option<u64>,
+    rx_dropped: Option<u64>,
+    tx_packets: Option<u64>,
+    tx_bytes: Option<u64>,
+    tx_errors: Option<u64>,
+    tx_dropped: Option<u64>,
+    upcalls: Option<u64>,
+    upcall_errors: Option<u64>,
+}
+
+impl<'a> Report<'a> {
+    fn of(dp: &'a Datapath, ports: &'a [Vport]) -> Self {
+        let mega = dp.megaflow_stats;
+        Self {
+            name: &dp.name,
+            ifindex: dp.ifindex,
+            hit: dp.stats.n_hit,
+            missed: dp.stats.n_missed,
+            lost: dp.stats.n_lost,
+            flows: dp.stats.n_flows,
+            masks: mega.map(|mega| mega.n_masks),
+            masks_hit: mega.map(|mega| mega.n_mask_hit),
+            cache_hit: mega.map(|mega| mega.n_cache_hit),
+            masks_cache_size: dp.masks_cache_size,
+            user_features: dp.user_features,
+            per_cpu_pids: &dp.per_cpu_pids,
+            ports: ports.iter().map(PortReport::of).collect(),
+        }
+    }
+}
+
+impl<'a> PortReport<'a> {
+    fn of(port: &'a Vport) -> Self {
+        let counter = |counter: fn(&VportStats) -> u64| port.stats.as_ref().map(counter);
+        Self {
+            port_no: port.port_no,
+            name: &port.name,
+            r#type: Kind::of(port).name(),
+            ifindex: port.ifindex,
+            netnsid: port.netnsid,
+            upcall_pids: &port.upcall_pids,
+            rx_packets: counter(|stats| stats.rx_packets),
+            rx_bytes: counter(|stats| stats.rx_bytes),
+            rx_errors: counter(|stats| stats.rx_errors),
+            rx_dropped: counter(|stats| stats.rx_dropped),
+            tx_packets: counter(|stats| stats.tx_packets),
+            tx_bytes: counter(|stats| stats.tx_bytes),
+            tx_errors: counter(|stats| stats.tx_errors),
+            tx_dropped: counter(|stats| stats.tx_dropped),
+            upcalls: port.upcall_stats.map(|upcalls| upcalls.success),
+            upcall_errors: port.upcall_stats.map(|upcalls| upcalls.fail),
+        }
+    }
 }
 
 /// A datapath and its ports, sorted by number.
