@@ -31,6 +31,8 @@ pub mod mask;
 pub mod meter;
 pub mod nlattr;
 pub mod rewrite;
+#[cfg(not(MODULE))]
+pub mod rules;
 pub mod uapi;
 
 pub use error::{

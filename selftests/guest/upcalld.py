@@ -343,6 +343,52 @@ def asked():
 
 
 @test
+def flow_file():
+    """--flows: rules with priorities and wildcards decide, those of a port while it is there"""
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+        file.write(
+            "in_port=p1 p2,p3  # unless another one decides\n"
+            "priority=20 ip,nw_dst=10.0.0.7 drop\n"
+            "priority=10 udp,in_port=p1,tp_dst=53 set(eth(src=02:00:00:00:00:99)),p4\n"
+            "in_port(2),eth(dst=02:00:00:00:01:00/ff:ff:ff:ff:ff:00) p1\n"
+        )
+        file.flush()
+        Upcalld("--flows", file.name)
+    data = datagram(54)
+    for _ in range(3):
+        expect(data, 1, 2, 3)
+    changed = datagram(53)
+    for _ in range(3):
+        wires[1].send(changed)
+        got = wires[4].receive()
+        equal(got, changed[:6] + bytes.fromhex("020000000099") + changed[12:], "packet with another source")
+    for _ in range(3):
+        wires[1].send(datagram(53, "10.0.0.7"))
+        expect(data, 1, 2, 3)
+    expect(frame(station(2), bytes.fromhex("020000000105")), 2, 1)
+    wires[2].send(frame(station(2), bytes.fromhex("020000000205")))
+    expect(data, 1, 2, 3)
+    true(dp.stats()[0] > 0, "no packet hit a flow")
+    dp.remove(3)
+    net.wait_for(lambda: not arrives(data, 1, 2), "the rule of the port that is gone")
+    dp.add("p3", number=3)
+    net.wait_for(lambda: arrives(data, 1, 2), "the rule is back with its port")
+
+
+def datagram(port, dst=packet.B4):
+    body = packet.ipv4(packet.udp(dport=port, dst=dst), packet.UDP, dst=dst)
+    return packet.pad(packet.ether(body, 0x0800))
+
+
+def arrives(data, port, to):
+    """Whether a packet comes out of a port."""
+    for wire in wires.values():
+        wire.drain()
+    wires[port].send(data)
+    return wires[to].receive(0.5) == data
+
+
+@test
 def per_vport():
     """dispatch by port works, too, and is undone at the end"""
     daemon = Upcalld("--dispatch", "per-vport")

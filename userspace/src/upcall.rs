@@ -11,13 +11,14 @@
 //!   idle, and asks the policy about all of them whenever it may have changed its mind;
 //! * the `ports` are followed as they come and go.
 //!
-//! [`learning_switch`] is a policy.
+//! [`learning_switch`] is a policy, [`flow_file`] another one.
 
 pub mod actions;
 pub mod dispatch;
 pub mod engine;
 pub mod flow;
 pub mod flow_cache;
+pub mod flow_file;
 mod handler;
 pub mod learning_switch;
 pub mod limit;
@@ -39,6 +40,7 @@ pub use engine::{
     Engine,
     Error, //
 };
+pub use flow_file::FlowFile;
 pub use learning_switch::LearningSwitch;
 pub use policy::Policy;
 pub use stats::Stats;

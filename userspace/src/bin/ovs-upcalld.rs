@@ -7,7 +7,7 @@ use clap::{
     ValueEnum, //
 };
 use openvswitch::upcall::{
-    Config, DispatchMode, Engine, Error, LearningSwitch,
+    Config, DispatchMode, Engine, Error, FlowFile, LearningSwitch, Policy,
     learning_switch::{
         Options,
         vlan::PortConfig, //
@@ -23,9 +23,14 @@ use signal_hook::{
     iterator::Signals,
 };
 use std::{
+    fs,
     io::{
         self,
         Write, //
+    },
+    path::{
+        Path,
+        PathBuf, //
     },
     process::ExitCode,
     sync::{
@@ -60,6 +65,10 @@ struct Arguments {
     /// The part of a port in VLANs
     #[arg(long = "port", short, value_name = "NAME:OPTION")]
     ports: Vec<PortConfig>,
+
+    /// Do what a file of rules says, and do not learn. Each line is [priority=N] RULE ACTIONS
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ports", "flood", "forward_bpdu"])]
+    flows: Option<PathBuf>,
 
     /// For how long an unused flow stays
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -183,17 +192,20 @@ fn run(arguments: Arguments) -> Result<(), Error> {
 
     let name = arguments.datapath.as_str();
     let name = name.strip_prefix("system@").unwrap_or(name);
-    let policy = LearningSwitch::new(Options {
-        modes: arguments
-            .ports
-            .into_iter()
-            .map(|port| (port.name, port.mode))
-            .collect(),
-        learn: !arguments.flood,
-        forward_reserved: arguments.forward_bpdu,
-        capacity: arguments.mac_table_size,
-        aging: arguments.mac_aging,
-    });
+    let policy: Arc<dyn Policy> = match &arguments.flows {
+        Some(path) => Arc::new(flow_file(path)?),
+        None => Arc::new(LearningSwitch::new(Options {
+            modes: arguments
+                .ports
+                .into_iter()
+                .map(|port| (port.name, port.mode))
+                .collect(),
+            learn: !arguments.flood,
+            forward_reserved: arguments.forward_bpdu,
+            capacity: arguments.mac_table_size,
+            aging: arguments.mac_aging,
+        })),
+    };
     let config = Config {
         handlers: arguments.handlers.map(usize::from),
         dispatch: match arguments.dispatch {
@@ -206,7 +218,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         max_revalidator: arguments.max_revalidator,
         keep_flows: arguments.keep_flows,
     };
-    let mut engine = Engine::start(name, Arc::new(policy), &config, move |error| {
+    let mut engine = Engine::start(name, policy, &config, move |error| {
         // Nobody to tell: the program is ending already.
         let _ = sender.send(Event::Failure(error));
     })?;
@@ -227,6 +239,13 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     };
     print(&engine.stop().to_string());
     outcome
+}
+
+/// Reads a file of rules.
+fn flow_file(path: &Path) -> io::Result<FlowFile> {
+    let told = |why: String| io::Error::other(format!("{}: {why}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+    FlowFile::parse(&text).map_err(told)
 }
 
 /// Passes signals on as events, from a thread of its own.
