@@ -229,6 +229,13 @@ pub(crate) fn execute(
                 None => Err(EINVAL),
             },
             Op::PopNsh => encap::pop_nsh(&mut skb, packet),
+            Op::SetTunnel { index } => match program.tunnel(index) {
+                Some(tunnel) => {
+                    skb.set_tunnel(tunnel);
+                    Ok(())
+                }
+                None => Err(EINVAL),
+            },
             Op::Hash { alg, basis } => {
                 packet.key.dp_hash = hash::hash(&mut skb, alg, basis);
                 Ok(())

@@ -12,6 +12,7 @@
 //! - [`fragment`]: cutting IP packets up on output.
 //! - [`psample`]: packets for those who collect samples.
 //! - [`trace`]: tracepoints that follow packets.
+//! - [`tunnel`]: tunnel headers that come with packets.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
 pub(crate) mod conntrack;
@@ -27,3 +28,4 @@ pub(crate) mod ratelimit;
 pub(crate) mod rtnetlink;
 pub(crate) mod skbuff;
 pub(crate) mod trace;
+pub(crate) mod tunnel;

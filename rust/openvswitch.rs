@@ -7,7 +7,7 @@
 //! | layer | modules | what it is |
 //! |---|---|---|
 //! | 3 | [`cmd`], [`dp_notify`] | commands of user space, events of devices |
-//! | 2 | [`datapath`], [`vport`], [`flow_table`], [`actions`], [`conntrack`], [`meter`], [`drop`] | the datapath |
+//! | 2 | [`datapath`], [`vport`], [`flow_table`], [`actions`], [`conntrack`], [`tunnel`], [`meter`], [`drop`] | the datapath |
 //! | 1 | [`net`], [`sync`], [`alloc`] | safe abstractions of the kernel |
 //! | 0 | [`bindings`], helpers in C | the kernel's own interfaces |
 //!
@@ -28,6 +28,7 @@ mod datapath;
 mod drop;
 mod flow_table;
 mod meter;
+mod tunnel;
 mod vport;
 
 mod cmd;

@@ -29,6 +29,7 @@ use crate::{
         key::mac_proto,
         Key, //
     },
+    tunnel::EgressTunnel,
     vport::Vport,
 };
 use kernel::prelude::*;
@@ -114,6 +115,17 @@ fn header_len(key: &Key) -> u32 {
     }
 }
 
+/// The tunnel header that a packet would get if it went out of a port.
+///
+/// From then on the packet comes with the header as it is told here.
+#[cold]
+fn egress(ctx: &Context<'_>, skb: &mut SkBuff, port: u32) -> Option<EgressTunnel> {
+    let port = u16::try_from(port).ok()?;
+    let port = ctx.dp.ports().get(port, ctx.bh.rcu())?;
+    skb.complete_tunnel(port.device()).ok()?;
+    skb.tunnel_info().map(EgressTunnel::new)
+}
+
 /// Sends a packet to user space, at most `cutlen` bytes of it.
 pub(super) fn userspace(
     ctx: &Context<'_>,
@@ -122,11 +134,16 @@ pub(super) fn userspace(
     args: &Userspace<'_>,
     cutlen: u32,
 ) {
+    let egress = match args.egress_tun_port {
+        Some(port) => egress(ctx, skb, port),
+        None => None,
+    };
     let upcall = Upcall {
         cause: Cause::Action {
             pid: args.pid,
             userdata: args.userdata,
             actions: args.actions,
+            egress: egress.as_ref(),
         },
         cutlen,
     };

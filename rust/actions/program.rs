@@ -7,7 +7,8 @@ use crate::{
     datapath::errno,
     net::{
         namespace::Net,
-        psample, //
+        psample,
+        tunnel::TunnelDst, //
     },
     odp::{
         self,
@@ -24,6 +25,7 @@ use crate::{
         Errno,
         Key, //
     },
+    tunnel, //
 };
 use core::ops::Deref;
 use kernel::prelude::*;
@@ -52,6 +54,12 @@ impl<'a> Executable<'a> {
     pub(super) fn ct(&self, index: u32) -> Option<&'a conntrack::Action> {
         self.memory.cts.get(index as usize)
     }
+
+    /// The tunnel of [`Op::SetTunnel`].
+    #[inline]
+    pub(super) fn tunnel(&self, index: u32) -> Option<&'a TunnelDst> {
+        self.memory.tunnels.get(index as usize)
+    }
 }
 
 impl<'a> Deref for Executable<'a> {
@@ -69,14 +77,16 @@ pub(crate) struct Memory {
     data: KVec<u64>,
     dump: KVec<u8>,
     cts: KVec<conntrack::Action>,
+    tunnels: KVec<TunnelDst>,
 }
 
 impl Memory {
     /// Whether the actions own more than memory.
     ///
-    /// What they own, such as the module of a helper, must go when their flow goes.
+    /// What they own, such as the module of a helper or a route to the other end of a tunnel, must go
+    /// when their flow goes.
     pub(crate) fn owns_objects(&self) -> bool {
-        !self.cts.is_empty()
+        !self.cts.is_empty() || !self.tunnels.is_empty()
     }
 
     /// Memory for what most lists of this length become. It grows where one becomes more.
@@ -88,6 +98,7 @@ impl Memory {
             data: KVec::new(),
             dump: KVec::with_capacity(attrs.len(), GFP_KERNEL)?,
             cts: KVec::new(),
+            tunnels: KVec::new(),
         })
     }
 }
@@ -148,8 +159,14 @@ impl Sink for Compiler<'_> {
         }
     }
 
-    fn tunnel(&mut self, _set: &TunnelSet<'_>) -> Result<u32, Errno> {
-        Err(Errno::EOPNOTSUPP)
+    fn tunnel(&mut self, set: &TunnelSet<'_>) -> Result<u32, Errno> {
+        let tunnel = tunnel::destination(set).map_err(errno::of)?;
+        let tunnels = &mut self.memory.tunnels;
+        let index = tunnels.len() as u32;
+        tunnels
+            .push(tunnel, GFP_KERNEL)
+            .map_err(|_| Errno::ENOMEM)?;
+        Ok(index)
     }
 
     fn ct(&mut self, ct: &Ct<'_>) -> Result<u32, Errno> {

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <net/dropreason.h>
+#include <net/dst_metadata.h>
 #include <net/genetlink.h>
 #include <net/gso.h>
 #include <net/net_namespace.h>

@@ -35,11 +35,13 @@ use crate::{
         key::{
             mac_proto,
             Be16,
+            Key,
             Vlan,
             VLAN_TAG_PRESENT, //
         }, //
     },
     sync::bh::Bh,
+    tunnel,
     vport::Vport,
 };
 use kernel::prelude::*;
@@ -135,16 +137,34 @@ fn mac_proto_of(skb: &SkBuff, port: &Vport) -> u8 {
     }
 }
 
+/// Extracts what the header of the tunnel said that a packet came out of, and returns the
+/// [`Key::tun_proto`]: zero, and nothing is extracted, if it came out of none.
+#[inline(never)]
+fn extract_tunnel(skb: &SkBuff, key: &mut Key, port: &Vport) -> u8 {
+    // What the host sends has a destination, but came out of no tunnel.
+    if port.is_internal() {
+        return 0;
+    }
+    match skb.tunnel_info() {
+        Some(info) => tunnel::extract(&mut key.tun, info),
+        None => 0,
+    }
+}
+
 /// Extracts the key of a packet that has just come in.
 #[inline(always)]
 fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result {
+    let tun_proto = match skb.has_dst() {
+        true => extract_tunnel(skb, &mut packet.key, port),
+        false => 0,
+    };
     let metadata = Metadata {
         in_port: port.port_no(),
         recirc_id: 0,
         priority: skb.priority(),
         skb_mark: skb.mark(),
         mac_proto: mac_proto_of(skb, port),
-        tun_proto: 0,
+        tun_proto,
         hints: hints(skb),
     };
     packet.stale = false;

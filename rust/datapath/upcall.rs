@@ -39,6 +39,7 @@ use crate::{
         },
         Key, //
     },
+    tunnel::EgressTunnel, //
 };
 use kernel::prelude::*;
 
@@ -54,6 +55,8 @@ pub(crate) enum Cause<'a> {
         userdata: Option<&'a [u8]>,
         /// The actions that were being executed, as attributes.
         actions: Option<&'a [u8]>,
+        /// The tunnel header that the packet would get.
+        egress: Option<&'a EgressTunnel>,
     },
 }
 
@@ -243,11 +246,17 @@ fn fill(
     let nest = msg.nest_start(packet_attr::KEY.into())?;
     put_key(nest, key, key, false)?;
     if let Cause::Action {
-        userdata, actions, ..
+        userdata,
+        actions,
+        egress,
+        ..
     } = upcall.cause
     {
         if let Some(userdata) = userdata {
             msg.put_bytes(packet_attr::USERDATA.into(), userdata)?;
+        }
+        if let Some(egress) = egress {
+            put_egress(msg.nest_start(packet_attr::EGRESS_TUN_KEY.into())?, egress)?;
         }
         if let Some(actions) = actions {
             msg.put_bytes(packet_attr::ACTIONS.into(), actions)?;
@@ -294,20 +303,40 @@ pub(crate) fn put_key(
     nest.end()
 }
 
+/// Puts the attributes of a tunnel header in a nest that was started.
+fn put_egress(mut nest: netlink::Nest<'_>, egress: &EgressTunnel) -> Result<(), netlink::Error> {
+    let EgressTunnel {
+        proto,
+        tunnel,
+        bridge,
+    } = egress;
+    let mut writer = Writer::new(nest.tail_mut());
+    if flow_attrs::put_tunnel(&mut writer, *proto, tunnel, tunnel.opts_len, *bridge).is_err() {
+        return Err(EMSGSIZE.into());
+    }
+    let len = writer.len();
+    nest.commit(len)?;
+    nest.end()
+}
+
 /// The size of a message, with `headlen` bytes of the packet in its linear part.
 fn message_size(upcall: &Upcall<'_>, headlen: usize) -> usize {
     let optional = |bytes: Option<&[u8]>| bytes.map_or(0, |bytes| nla_total_size(bytes.len()));
-    let (userdata, actions) = match upcall.cause {
-        Cause::Miss => (None, None),
+    let (userdata, actions, egress) = match upcall.cause {
+        Cause::Miss => (None, None, None),
         Cause::Action {
-            userdata, actions, ..
-        } => (userdata, actions),
+            userdata,
+            actions,
+            egress,
+            ..
+        } => (userdata, actions, egress),
     };
     [
         size_of::<OvsHeader>(),
         nla_total_size(flow_attrs::KEY_ATTR_MAX_SIZE),
         optional(userdata),
         optional(actions),
+        egress.map_or(0, |_| nla_total_size(flow_attrs::TUNNEL_ATTR_MAX_SIZE)),
         nla_total_size(size_of::<u16>()),
         nla_total_size(size_of::<u32>()),
         nla_total_size(size_of::<u64>()),

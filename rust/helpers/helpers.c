@@ -21,4 +21,5 @@
 #include "skbuff.c"
 #include "sync.c"
 #include "trace.c"
+#include "tunnel.c"
 #include "module.c"

@@ -24,7 +24,7 @@ cases=(
 	"ct_connect_v4 must"
 	"nat_connect_v4 must"
 	"nat_related_v4 must"
-	"tunnel_metadata not yet: tunnel keys"
+	"tunnel_metadata must"
 	"tunnel_refcount not yet: tunnel ports"
 )
 

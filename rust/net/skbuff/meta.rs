@@ -156,11 +156,17 @@ impl SkBuff {
         unsafe { bindings::skb_scrub_packet(self.as_ptr(), xnet) };
     }
 
-    /// Forgets the destination that routing has found.
+    /// Whether the packet has a destination: one that routing has found, or a tunnel.
+    #[inline]
+    pub(crate) fn has_dst(&self) -> bool {
+        // SAFETY: A destination, or none, takes the place of the union here; the field is a number.
+        unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst != 0 }
+    }
+
+    /// Forgets the destination.
     #[inline]
     pub(crate) fn drop_dst(&mut self) {
-        // SAFETY: A destination, or none, takes the place of the union here; the field is a number.
-        if unsafe { self.raw().__bindgen_anon_3.__bindgen_anon_1._skb_refdst } != 0 {
+        if self.has_dst() {
             // SAFETY: By the type invariant.
             unsafe { bindings::skb_dst_drop(self.as_ptr()) };
         }
