@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is needed of network devices: to find one, to bring it up, to read its counters.
+//! What is needed of network devices: to find one, to bring it up, to read its counters, and to make
+//! one for tunnels.
 
 use super::error::{
     Error,
@@ -8,8 +9,16 @@ use super::error::{
 };
 use super::message::Request;
 use super::socket::Socket;
+use netlink_packet_core::{
+    NLM_F_CREATE,
+    NLM_F_EXCL, //
+};
 use netlink_sys::protocols::NETLINK_ROUTE;
-use odp::nlattr::Attrs;
+use odp::nlattr::{
+    Attrs,
+    NoRoom,
+    Writer, //
+};
 use rustix::net::netdevice;
 use zerocopy::{
     Immutable,
@@ -20,10 +29,79 @@ use zerocopy::{
 const RTM_NEWLINK: u16 = 16;
 /// `RTM_GETLINK`.
 const RTM_GETLINK: u16 = 18;
+/// `RTM_DELLINK`.
+const RTM_DELLINK: u16 = 17;
 /// `IFLA_STATS64`.
 const IFLA_STATS64: u16 = 23;
 /// `IFF_UP`.
 const IFF_UP: u32 = 1;
+
+/// Attributes of a link (`IFLA_*`).
+mod ifla {
+    pub(super) const IFNAME: u16 = 3;
+    pub(super) const MTU: u16 = 4;
+    pub(super) const LINKINFO: u16 = 18;
+    pub(super) const INFO_KIND: u16 = 1;
+    pub(super) const INFO_DATA: u16 = 2;
+    pub(super) const VXLAN_LEARNING: u16 = 7;
+    pub(super) const VXLAN_PORT: u16 = 15;
+    pub(super) const VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
+    pub(super) const VXLAN_GBP: u16 = 23;
+    pub(super) const VXLAN_COLLECT_METADATA: u16 = 25;
+    pub(super) const GENEVE_PORT: u16 = 5;
+    pub(super) const GENEVE_COLLECT_METADATA: u16 = 6;
+    pub(super) const GENEVE_UDP_ZERO_CSUM6_RX: u16 = 10;
+    pub(super) const GRE_COLLECT_METADATA: u16 = 18;
+}
+
+/// The MTU of a device for tunnels, Open vSwitch's: what is too long for the path is found out there.
+const TUNNEL_MTU: u32 = 65000;
+
+/// A kind of devices for tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TunnelKind {
+    /// VXLAN.
+    Vxlan {
+        /// Headers have a group policy.
+        gbp: bool,
+    },
+    /// Geneve.
+    Geneve,
+    /// Any that has no UDP port: the kind of link, such as `gretap`.
+    Gre(&'static str),
+}
+
+impl TunnelKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Vxlan { .. } => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gre(name) => name,
+        }
+    }
+
+    /// Writes what a device needs to be told and to tell of the tunnel with each packet.
+    fn put(self, port: u16, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+        let port = port.to_be_bytes();
+        match self {
+            Self::Vxlan { gbp } => {
+                w.put(ifla::VXLAN_LEARNING, &0u8)?;
+                w.put(ifla::VXLAN_COLLECT_METADATA, &1u8)?;
+                w.put(ifla::VXLAN_UDP_ZERO_CSUM6_RX, &1u8)?;
+                if gbp {
+                    w.put_flag(ifla::VXLAN_GBP)?;
+                }
+                w.put(ifla::VXLAN_PORT, &port)
+            }
+            Self::Geneve => {
+                w.put_flag(ifla::GENEVE_COLLECT_METADATA)?;
+                w.put(ifla::GENEVE_UDP_ZERO_CSUM6_RX, &1u8)?;
+                w.put(ifla::GENEVE_PORT, &port)
+            }
+            Self::Gre(_) => w.put_flag(ifla::GRE_COLLECT_METADATA),
+        }
+    }
+}
 
 /// `struct ifinfomsg`.
 #[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
@@ -81,6 +159,38 @@ impl Links {
             ..LinkHeader::default()
         };
         let request = Request::raw(RTM_NEWLINK, 0, header.as_bytes(), |_| Ok(()))?;
+        self.socket.query_raw(request).map(|_| ())
+    }
+
+    /// Makes a device for all tunnels of a kind. `port` is the UDP port, where the kind has one.
+    pub fn add_tunnel(&mut self, name: &str, kind: TunnelKind, port: u16) -> Result<()> {
+        let header = LinkHeader::default();
+        let string = |text: &str| [text.as_bytes(), b"\0"].concat();
+        let request = Request::raw(
+            RTM_NEWLINK,
+            NLM_F_CREATE | NLM_F_EXCL,
+            header.as_bytes(),
+            |w| {
+                w.put_bytes(ifla::IFNAME, &string(name))?;
+                w.put(ifla::MTU, &TUNNEL_MTU)?;
+                let info = w.start(ifla::LINKINFO)?;
+                w.put_bytes(ifla::INFO_KIND, &string(kind.name()))?;
+                let data = w.start(ifla::INFO_DATA)?;
+                kind.put(port, w)?;
+                w.end(data)?;
+                w.end(info)
+            },
+        )?;
+        self.socket.query_raw(request).map(|_| ())
+    }
+
+    /// Deletes a device.
+    pub fn delete(&mut self, name: &str) -> Result<()> {
+        let header = LinkHeader {
+            index: self.index(name)?,
+            ..LinkHeader::default()
+        };
+        let request = Request::raw(RTM_DELLINK, 0, header.as_bytes(), |_| Ok(()))?;
         self.socket.query_raw(request).map(|_| ())
     }
 

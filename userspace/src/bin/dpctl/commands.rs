@@ -70,7 +70,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "add-if",
         usage: "dp iface...",
-        about: "Add ports and bring their devices up.",
+        about: "Add ports and bring their devices up. For an interface of type vxlan, geneve, gre, \
+                ip6gre, erspan or ip6erspan a device for all tunnels of that type is made first. \
+                Its name is Open vSwitch's: vxlan_sys_4789 for example. The options are \
+                dst_port=PORT and, for VXLAN's group policy, exts=gbp.",
         count: (2, ANY),
         access: Rw,
         run: port::add,
@@ -78,7 +81,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "del-if",
         usage: "dp iface...",
-        about: "Remove ports, given by name or by number.",
+        about: "Remove ports, given by name or by number. A device for tunnels that was made for \
+                its port goes, too.",
         count: (2, ANY),
         access: Rw,
         run: port::del,

@@ -8,7 +8,10 @@ use crate::context::{
     error,
     warn, //
 };
-use openvswitch::client::link::Links;
+use openvswitch::client::link::{
+    Links,
+    TunnelKind, //
+};
 use openvswitch::client::{
     Datapath,
     Error,
@@ -124,6 +127,10 @@ impl<'a> Iface<'a> {
 /// `add-if DP IFACE...`
 pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
     each(context, args, |context, dp, argument, iface| {
+        if let Some(tunnel) = Tunnel::of(iface) {
+            add_tunnel(context, dp, argument, iface, &tunnel);
+            return;
+        }
         let name = iface.name;
         let kind = iface.kind.unwrap_or("system");
         let (kind, devices) = match (kind, Links::connect()) {
@@ -170,6 +177,101 @@ pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
     })
 }
 
+/// A device for tunnels that is made together with its port.
+#[derive(Debug, PartialEq, Eq)]
+struct Tunnel {
+    /// The name of the device: Open vSwitch's own for such tunnels.
+    name: String,
+    kind: TunnelKind,
+    udp: u16,
+}
+
+impl Tunnel {
+    /// What an interface asks for, if its type is one of tunnels.
+    fn of(iface: &Iface<'_>) -> Option<Self> {
+        let option = |name| iface.options.iter().find(|(key, _)| *key == name);
+        let kind = match iface.kind? {
+            "vxlan" => TunnelKind::Vxlan {
+                gbp: option("exts").is_some_and(|(_, exts)| exts.split(':').any(|e| e == "gbp")),
+            },
+            "geneve" => TunnelKind::Geneve,
+            "gre" => TunnelKind::Gre("gretap"),
+            "ip6gre" => TunnelKind::Gre("ip6gretap"),
+            "erspan" => TunnelKind::Gre("erspan"),
+            "ip6erspan" => TunnelKind::Gre("ip6erspan"),
+            _ => return None,
+        };
+        let (_, prefix, usual) = TUNNELS
+            .iter()
+            .find(|(name, ..)| Some(*name) == iface.kind)?;
+        if *usual == 0 {
+            return Some(Self {
+                name: (*prefix).to_owned(),
+                kind,
+                udp: 0,
+            });
+        }
+        let udp = option("dst_port").map_or(*usual, |(_, port)| port.parse().unwrap_or(*usual));
+        Some(Self {
+            name: format!("{prefix}_{udp}"),
+            kind,
+            udp,
+        })
+    }
+}
+
+/// Makes a device for tunnels, and adds it as a port.
+fn add_tunnel(
+    context: &mut Context,
+    dp: &Datapath,
+    argument: &str,
+    iface: &Iface<'_>,
+    tunnel: &Tunnel,
+) {
+    let name = iface.name;
+    let device = tunnel.name.as_str();
+    for (key, _) in &iface.options {
+        if !matches!(*key, "dst_port" | "exts") {
+            let kind = iface.kind.unwrap_or_default();
+            log::warn!("{name}: unknown {kind} argument '{key}'");
+        }
+    }
+    let made = Links::connect().and_then(|mut links| {
+        links.add_tunnel(device, tunnel.kind, tunnel.udp)?;
+        Ok(links)
+    });
+    let mut links = match made {
+        Ok(links) => links,
+        Err(why) => {
+            context.report(
+                format_args!("{name}: cannot make device {device}"),
+                Some(&why),
+            );
+            return;
+        }
+    };
+    let port = NewVport {
+        name: device,
+        kind: vport_type::NETDEV,
+        port_no: iface.port_no.map(number),
+        upcall_pids: &[0],
+        ifindex: None,
+        options: None,
+    };
+    let added = context
+        .client()
+        .and_then(|client| client.new_vport(dp.ifindex, &port))
+        .and_then(|_| links.set_up(device));
+    if let Err(why) = added {
+        context.report(
+            format_args!("adding {name} to {argument} failed"),
+            Some(&why),
+        );
+        // It was made for this port.
+        let _ = links.delete(device);
+    }
+}
+
 /// `set-if DP IFACE...`
 pub(crate) fn set(context: &mut Context, args: &[&str]) -> Outcome {
     each(context, args, |context, dp, argument, iface| {
@@ -211,11 +313,12 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
     let (&argument, names) = args.split_first().unwrap_or((&"", &[]));
     let dp = context.datapath(Some(argument))?;
     for &name in names {
-        let number = if name.bytes().all(|byte| byte.is_ascii_digit()) {
-            number(name)
+        let (number, port) = if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            let number = number(name);
+            (number, find_number(context, &dp, number).ok())
         } else {
             match find(context, &dp, name) {
-                Ok(port) => port.port_no,
+                Ok(port) => (port.port_no, Some(port)),
                 Err(_) => {
                     context.report(format_args!("no port named {name}"), None);
                     continue;
@@ -225,6 +328,14 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
         let deleted = context
             .client()
             .and_then(|client| client.del_vport(dp.ifindex, number));
+        let made = port.filter(|port| {
+            port.kind == vport_type::NETDEV && matches!(Kind::of(port), Kind::Tunnel(..))
+        });
+        let deleted = match (deleted, made) {
+            // The device was made for the port.
+            (Ok(_), Some(port)) => Links::connect().and_then(|mut links| links.delete(&port.name)),
+            (deleted, _) => deleted.map(|_| ()),
+        };
         if let Err(why) = deleted {
             context.report(
                 format_args!("deleting port {name} from {argument} failed"),
@@ -260,6 +371,10 @@ fn find(context: &mut Context, dp: &Datapath, name: &str) -> Result<Vport, Error
     context.client()?.vport(dp.ifindex, VportId::Name(name))
 }
 
+fn find_number(context: &mut Context, dp: &Datapath, number: u32) -> Result<Vport, Error> {
+    context.client()?.vport(dp.ifindex, VportId::Number(number))
+}
+
 /// A port number as C's `atoi` reads it: what does not start with a number is zero.
 fn number(text: &str) -> u32 {
     let end = text.find(|c: char| !c.is_ascii_digit());
@@ -282,6 +397,18 @@ mod tests {
         assert_eq!(iface.port_no, Some("7"));
         assert_eq!(iface.options, [("key", "flow"), ("csum", "")]);
         assert_eq!(Iface::parse("v0,a=1,a=2"), Err("a"));
+    }
+
+    #[test]
+    fn a_tunnel_has_a_device_of_its_own() {
+        let tunnel = |text| Tunnel::of(&Iface::parse(text).unwrap());
+        let vxlan = tunnel("v,type=vxlan,exts=gbp").unwrap();
+        assert_eq!(vxlan.name, "vxlan_sys_4789");
+        assert_eq!(vxlan.kind, TunnelKind::Vxlan { gbp: true });
+        let geneve = tunnel("g,type=geneve,dst_port=6082").unwrap();
+        assert_eq!((geneve.name.as_str(), geneve.udp), ("genev_sys_6082", 6082));
+        assert_eq!(tunnel("g,type=gre").unwrap().name, "gre_sys");
+        assert_eq!(tunnel("v,type=internal"), None);
     }
 
     #[test]
