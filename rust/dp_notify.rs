@@ -38,18 +38,7 @@ impl WorkItem for RemovePorts {
     fn run(&self) {
         let guard = OvsGuard::lock();
         for dp in guard.datapaths() {
-            let mut next = 0;
-            while let Some(port) = dp.ports().next(next) {
-                let port_no = port.port_no();
-                next = port_no.saturating_add(1);
-                if port.is_internal() || port.is_linked() {
-                    continue;
-                }
-                let notice = vport::removal(&port);
-                drop(port);
-                dp.detach(port_no, &guard);
-                vport::announce(dp, notice);
-            }
+            vport::remove_where(dp, &guard, |port| !port.is_internal() && !port.is_linked());
         }
     }
 }

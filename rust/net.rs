@@ -13,8 +13,10 @@
 //! - [`psample`]: packets for those who collect samples.
 //! - [`trace`]: tracepoints that follow packets.
 //! - [`tunnel`]: tunnel headers that come with packets.
+//! - [`autoload`]: modules that are loaded when they are needed.
 //! - [`errno`], [`ratelimit`]: error codes, and the limit on messages that packets cause.
 
+pub(crate) mod autoload;
 pub(crate) mod conntrack;
 pub(crate) mod device;
 pub(crate) mod drop_reason;

@@ -6,7 +6,7 @@
 //!
 //! | layer | modules | what it is |
 //! |---|---|---|
-//! | 3 | [`cmd`], [`dp_notify`] | commands of user space, events of devices |
+//! | 3 | [`cmd`], [`dp_notify`], [`vport_kind`] | commands of user space, events of devices, other modules |
 //! | 2 | [`datapath`], [`vport`], [`flow_table`], [`actions`], [`conntrack`], [`tunnel`], [`meter`], [`drop`] | the datapath |
 //! | 1 | [`net`], [`sync`], [`alloc`] | safe abstractions of the kernel |
 //! | 0 | [`bindings`], helpers in C | the kernel's own interfaces |
@@ -29,10 +29,11 @@ mod drop;
 mod flow_table;
 mod meter;
 mod tunnel;
-mod vport;
+pub mod vport;
 
 mod cmd;
 mod dp_notify;
+pub mod vport_kind;
 
 use kernel::prelude::*;
 use net::{

@@ -2,16 +2,19 @@
 
 //! Ports of a datapath.
 //!
-//! A port is a network device: one that somebody else made and that is taken over ([`netdev`]), or
-//! one that the datapath makes, by which the host itself takes part ([`internal_dev`]).
+//! A port is a network device: one that somebody else made and that is taken over ([`netdev`]), one
+//! that the datapath makes, by which the host itself takes part ([`internal_dev`]), or one for tunnels
+//! that the port has another module make ([`tunnel`]).
 //!
 //! A port lives as long as somebody has a reference to it. Its device is given back before that,
-//! when the port is removed ([`Vport::release`]), and an internal one goes with the last reference.
+//! when the port is removed ([`Vport::release`]), and one that was made for the port goes with the
+//! last reference.
 //!
 //! C version of this file: [`net/openvswitch/vport.c`](srctree/net/openvswitch/vport.c).
 
 mod internal_dev;
 mod netdev;
+pub mod tunnel;
 mod upcall;
 
 use crate::{
@@ -62,6 +65,11 @@ use kernel::{
         Arc, //
     },
 };
+use tunnel::{
+    Kind,
+    Options,
+    Tunnel, //
+};
 
 /// What a new port is to be like.
 pub(crate) struct Params<'a> {
@@ -78,12 +86,24 @@ pub(crate) struct Params<'a> {
 /// The device of a port.
 enum Device {
     Internal(RegisteredDevice<internal_dev::Internal>),
-    Netdev {
-        dev: ARef<NetDevice>,
-        link: RtnlCell<Enslaved<netdev::Handler>>,
-        /// The device was taken over, and has not been given back.
-        linked: Shared<bool>,
-    },
+    Netdev(Takeover, ARef<NetDevice>),
+    Tunnel(Takeover, Tunnel),
+}
+
+/// That a device was taken over.
+struct Takeover {
+    link: RtnlCell<Enslaved<netdev::Handler>>,
+    /// The device was taken over, and has not been given back.
+    linked: Shared<bool>,
+}
+
+impl Takeover {
+    fn new() -> Self {
+        Self {
+            link: RtnlCell::new(None),
+            linked: Shared::new(false),
+        }
+    }
 }
 
 /// A port.
@@ -128,10 +148,7 @@ impl Vport {
             // It is new: there is nothing to wait for.
             let _none = device.connect(this.clone());
         }
-        if let Err(err) = dp.attach(this.clone(), guard) {
-            this.release();
-            return Err(err);
-        }
+        this.attach(guard)?;
         Ok(this)
     }
 
@@ -144,51 +161,78 @@ impl Vport {
     ) -> core::result::Result<Arc<Self>, netlink::Error> {
         dp.ports().prepare(params.port_no, guard)?;
         let dev = netdev::find(net, params.name)?;
-        let master = dp
-            .ports()
-            .find(port::LOCAL)
-            .map(|local| ARef::from(local.device()))
-            .ok_or(ENODEV)?;
-        let this = Self::new(
-            dp,
-            Device::Netdev {
-                dev: dev.clone(),
-                link: RtnlCell::new(None),
-                linked: Shared::new(false),
-            },
-            params,
-        )?;
-        if let Device::Netdev { link, linked, .. } = &this.device {
-            let rtnl = Rtnl::lock();
-            let enslaved = Enslaved::new(dev, master, this.clone(), &rtnl).map_err(|err| {
-                netlink::Error::new(err, c"device cannot become a port of the datapath")
-            })?;
-            // Nothing was in the cell.
-            drop(link.replace(Some(enslaved), &rtnl));
-            linked.store(true);
-        }
-        if let Err(err) = dp.attach(this.clone(), guard) {
-            this.release();
-            return Err(err.into());
-        }
+        let this = Self::new(dp, Device::Netdev(Takeover::new(), dev), params)?;
+        this.take_over().map_err(|err| {
+            netlink::Error::new(err, c"device cannot become a port of the datapath")
+        })?;
+        this.attach(guard)?;
         Ok(this)
     }
 
-    /// Gives the device back. An internal one loses its connection to the port, and goes with it.
+    /// Makes a device for tunnels and adds it to a datapath.
+    pub(crate) fn add_tunnel(
+        dp: &Arc<Datapath>,
+        net: &Net,
+        params: Params<'_>,
+        kind: &'static Kind,
+        options: Options,
+        guard: &OvsGuard,
+    ) -> Result<Arc<Self>> {
+        dp.ports().prepare(params.port_no, guard)?;
+        let tunnel = Tunnel::create(kind, net, params.name, options, &Rtnl::lock())?;
+        let this = Self::new(dp, Device::Tunnel(Takeover::new(), tunnel), params)?;
+        this.take_over()?;
+        this.attach(guard)?;
+        Ok(this)
+    }
+
+    /// Takes the device over.
+    fn take_over(self: &Arc<Self>) -> Result {
+        let (takeover, dev) = match &self.device {
+            Device::Internal(_) => return Err(EINVAL),
+            Device::Netdev(takeover, dev) => (takeover, dev),
+            Device::Tunnel(takeover, tunnel) => (takeover, &*tunnel.link),
+        };
+        let master = self.dp.ports().find(port::LOCAL).ok_or(ENODEV)?;
+        let master = ARef::from(master.device());
+        let rtnl = Rtnl::lock();
+        let enslaved = Enslaved::new(dev.clone(), master, self.clone(), &rtnl)?;
+        // Nothing was in the cell.
+        drop(takeover.link.replace(Some(enslaved), &rtnl));
+        takeover.linked.store(true);
+        Ok(())
+    }
+
+    /// Adds the port, whose device is in place, to its datapath, or else gives the device back.
+    fn attach(self: &Arc<Self>, guard: &OvsGuard) -> Result {
+        self.dp
+            .attach(self.clone(), guard)
+            .inspect_err(|_| self.release())
+    }
+
+    /// Gives the device back. One that the port has made goes with the port.
     ///
     /// The RTNL must not be held.
     pub(crate) fn release(&self) {
         match &self.device {
             Device::Internal(device) => drop(device.disconnect()),
-            Device::Netdev { .. } => self.unlink(&Rtnl::lock()),
+            Device::Netdev(..) | Device::Tunnel(..) => self.unlink(&Rtnl::lock()),
+        }
+    }
+
+    /// What was done to take the device over.
+    fn takeover(&self) -> Option<&Takeover> {
+        match &self.device {
+            Device::Internal(_) => None,
+            Device::Netdev(takeover, _) | Device::Tunnel(takeover, _) => Some(takeover),
         }
     }
 
     /// Gives a device that was taken over back, unless that has happened.
     pub(crate) fn unlink(&self, rtnl: &RtnlGuard) {
-        if let Device::Netdev { link, linked, .. } = &self.device {
-            linked.store(false);
-            if let Some(enslaved) = link.take(rtnl) {
+        if let Some(takeover) = self.takeover() {
+            takeover.linked.store(false);
+            if let Some(enslaved) = takeover.link.take(rtnl) {
                 enslaved.release(rtnl);
             }
         }
@@ -217,7 +261,16 @@ impl Vport {
     pub(crate) fn device(&self) -> &NetDevice {
         match &self.device {
             Device::Internal(device) => device,
-            Device::Netdev { dev, .. } => dev,
+            Device::Netdev(_, dev) => dev,
+            Device::Tunnel(_, tunnel) => &tunnel.link,
+        }
+    }
+
+    /// The device for tunnels, if the port has made one.
+    pub(crate) fn tunnel(&self) -> Option<&Tunnel> {
+        match &self.device {
+            Device::Tunnel(_, tunnel) => Some(tunnel),
+            _ => None,
         }
     }
 
@@ -225,7 +278,8 @@ impl Vport {
     pub(crate) fn kind(&self) -> u32 {
         match &self.device {
             Device::Internal(_) => vport_type::INTERNAL,
-            Device::Netdev { .. } => vport_type::NETDEV,
+            Device::Netdev(..) => vport_type::NETDEV,
+            Device::Tunnel(_, tunnel) => tunnel.kind.number,
         }
     }
 
@@ -236,10 +290,8 @@ impl Vport {
 
     /// Whether the device was taken over and has not been given back.
     pub(crate) fn is_linked(&self) -> bool {
-        match &self.device {
-            Device::Internal(_) => false,
-            Device::Netdev { linked, .. } => linked.load(),
-        }
+        self.takeover()
+            .is_some_and(|takeover| takeover.linked.load())
     }
 
     /// Whether the device is in a namespace.
@@ -273,7 +325,7 @@ impl Vport {
         }
         match &self.device {
             Device::Internal(_) => internal_dev::receive(skb, dev, ctx.bh),
-            Device::Netdev { .. } => skb.transmit(dev, ctx.bh),
+            Device::Netdev(..) | Device::Tunnel(..) => skb.transmit(dev, ctx.bh),
         }
     }
 }

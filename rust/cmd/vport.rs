@@ -3,6 +3,7 @@
 //! The family `ovs_vport`: adding, changing, listing and removing ports.
 
 use super::{
+    attr,
     dp_ifindex,
     find,
     namespace,
@@ -18,6 +19,7 @@ use crate::{
         Pids, //
     },
     net::{
+        autoload,
         errno::EAFNOSUPPORT,
         genetlink::{
             Command,
@@ -45,14 +47,20 @@ use crate::{
             PolicyTable, //
         }, //
     },
-    odp::uapi::{
-        family,
-        user_features,
-        vport_attr,
-        vport_cmd,
-        vport_type,
-        vport_upcall_attr,
-        VportStats, //
+    odp::{
+        self,
+        nlattr::{NoRoom, Writer},
+        uapi::{
+            family,
+            tunnel_attr,
+            user_features,
+            vport_attr,
+            vport_cmd,
+            vport_type,
+            vport_upcall_attr,
+            vxlan_ext, //
+            VportStats,
+        },
     },
     sync::{
         percpu::nr_cpu_ids,
@@ -60,6 +68,7 @@ use crate::{
     },
     vport::{
         self,
+        tunnel::{Options, Takes},
         Vport, //
     },
 };
@@ -118,6 +127,7 @@ fn message_size() -> usize {
         + nla_total_size(size_of::<VportStats>())
         + nla_total_size(2 * nla_total_size(size_of::<u64>()))
         + nla_total_size((nr_cpu_ids() as usize).saturating_mul(size_of::<u32>()))
+        + nla_total_size(nla_total_size(size_of::<u16>()) + nla_total_size(nla_total_size(0)))
 }
 
 /// Allocates a message, before anything is changed that it shall tell of.
@@ -170,11 +180,17 @@ fn fill(msg: &mut Body, port: &Vport, net: &Net) -> Result {
             pids.get(..1).unwrap_or(pids)
         };
         msg.put_bytes(vport_attr::UPCALL_PID.into(), pids.as_bytes())
-    })
+    })?;
+    match port.tunnel() {
+        Some(tunnel) if tunnel.kind.takes != Takes::Nothing => {
+            put_options(msg.nest_start(vport_attr::OPTIONS.into())?, &tunnel.options)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The message that a port has been removed, made while it is still there.
-pub(crate) fn removal(port: &Vport) -> Result<GenlMsg> {
+fn removal(port: &Vport) -> Result<GenlMsg> {
     let mut msg = message()?.genlmsg_put(0, 0, &FAMILY, vport_cmd::DEL)?;
     let net = port.datapath().net().try_get().ok_or(ENODEV)?;
     fill(&mut msg, port, &net)?;
@@ -182,7 +198,7 @@ pub(crate) fn removal(port: &Vport) -> Result<GenlMsg> {
 }
 
 /// Tells all who listen of something that nobody asked for.
-pub(crate) fn announce(dp: &Datapath, msg: Result<GenlMsg>) {
+fn announce(dp: &Datapath, msg: Result<GenlMsg>) {
     let Some(net) = dp.net().try_get() else {
         return;
     };
@@ -190,6 +206,21 @@ pub(crate) fn announce(dp: &Datapath, msg: Result<GenlMsg>) {
         // Without listeners this fails, and nothing is lost.
         Ok(msg) => drop(msg.multicast(&FAMILY, &net, 0, 0, GFP_KERNEL)),
         Err(err) => FAMILY.set_err(&net, 0, 0, err.code()),
+    }
+}
+
+/// Removes all ports that `which` picks, and tells user space.
+pub(crate) fn remove_where(dp: &Datapath, guard: &OvsGuard, which: impl Fn(&Vport) -> bool) {
+    let mut next = 0;
+    while let Some(port) = dp.ports().next(next) {
+        let port_no = port.port_no();
+        next = port_no.saturating_add(1);
+        if which(&port) {
+            let notice = removal(&port);
+            drop(port);
+            dp.detach(port_no, guard);
+            announce(dp, notice);
+        }
     }
 }
 
@@ -252,6 +283,90 @@ fn by_name(net: &Net, name: &CStr) -> Result<Option<Arc<Vport>>> {
     Ok(None)
 }
 
+/// Takes the lock, and finds the datapath and the number of a new port; `wanted` is zero if any will
+/// do.
+fn place(info: &Info<'_>, wanted: u16) -> Result<(OvsGuard, Arc<Datapath>, u16)> {
+    let guard = OvsGuard::lock();
+    let dp = find(info)?;
+    let port_no = match wanted {
+        0 => dp.ports().lowest_free().ok_or(netlink::Error::new(
+            EFBIG,
+            c"all port numbers of the datapath are taken",
+        ))?,
+        wanted if dp.ports().find(wanted).is_some() => {
+            return Err(netlink::Error::new(EBUSY, c"the port number is taken"));
+        }
+        wanted => wanted,
+    };
+    Ok((guard, dp, port_no))
+}
+
+/// Reads the options of a new port that makes its device.
+fn options(info: &Info<'_>, takes: Takes) -> Result<Options> {
+    let mut options = Options::default();
+    if takes == Takes::Nothing {
+        return Ok(options);
+    }
+    let nest = info.require(
+        vport_attr::OPTIONS.into(),
+        c"a port of this type needs options",
+    )?;
+    let find = |kind| attr(nest).map(|nest| nest.nested().find(|attr| attr.kind() == kind));
+    let dst_port = find(tunnel_attr::DST_PORT)?;
+    options.dst_port = match dst_port.as_ref().map(|attr| attr.payload()) {
+        Some([a, b]) => u16::from_ne_bytes([*a, *b]),
+        _ => {
+            return Err(netlink::Error::new(
+                EINVAL,
+                c"a port of this type needs a destination port",
+            )
+            .with_attr(nest));
+        }
+    };
+    if takes == Takes::PortAndGroupPolicy {
+        if let Some(extensions) = find(tunnel_attr::EXTENSION)? {
+            options.gbp = group_policy(&extensions).map_err(|err| err.with_attr(nest))?;
+        }
+    }
+    Ok(options)
+}
+
+/// Whether VXLAN's group policy is among the extensions that a port is to have.
+fn group_policy(extensions: &odp::nlattr::Attr<'_>) -> Result<bool> {
+    if extensions.payload().len() < odp::nlattr::HDRLEN {
+        return Err(netlink::Error::new(EINVAL, c"extensions are too short"));
+    }
+    match extensions
+        .nested()
+        .find(|attr| attr.kind() == vxlan_ext::GBP)
+    {
+        Some(gbp) if !gbp.payload().is_empty() => {
+            Err(netlink::Error::new(ERANGE, c"the GBP extension is a flag"))
+        }
+        gbp => Ok(gbp.is_some()),
+    }
+}
+
+/// Puts the options of a port in a nest that was started.
+fn put_options(mut nest: netlink::Nest<'_>, options: &Options) -> Result {
+    let mut writer = Writer::new(nest.tail_mut());
+    let put = |writer: &mut Writer<'_>| {
+        writer.put(tunnel_attr::DST_PORT, &options.dst_port)?;
+        if options.gbp {
+            let extensions = writer.start(tunnel_attr::EXTENSION)?;
+            writer.put_flag(vxlan_ext::GBP)?;
+            writer.end(extensions)?;
+        }
+        Ok::<_, NoRoom>(())
+    };
+    if put(&mut writer).is_err() {
+        return Err(EMSGSIZE.into());
+    }
+    let len = writer.len();
+    nest.commit(len)?;
+    nest.end()
+}
+
 /// Adds a port.
 struct New;
 
@@ -280,18 +395,18 @@ impl Command for New {
         };
         let msg = message()?;
 
-        let guard = OvsGuard::lock();
-        let dp = find(info)?;
-        let port_no = match wanted {
-            0 => dp.ports().lowest_free().ok_or(netlink::Error::new(
-                EFBIG,
-                c"all port numbers of the datapath are taken",
-            ))?,
-            wanted if dp.ports().find(wanted).is_some() => {
-                return Err(netlink::Error::new(EBUSY, c"the port number is taken"));
-            }
-            wanted => wanted,
+        let (mut guard, mut dp, mut port_no) = place(info, wanted)?;
+        let is_known = |guard: &OvsGuard| match kind {
+            vport_type::INTERNAL | vport_type::NETDEV => true,
+            _ => guard.kind(kind).is_some(),
         };
+        if !is_known(&guard) {
+            // A module may bring it. It takes the lock, and anything may change meanwhile.
+            drop(dp);
+            drop(guard);
+            autoload::vport_type(kind);
+            (guard, dp, port_no) = place(info, wanted)?;
+        }
         let params = vport::Params {
             name: name.str()?,
             port_no,
@@ -301,19 +416,23 @@ impl Command for New {
                 None => 0,
             },
         };
-        let port =
-            match kind {
-                vport_type::INTERNAL => Vport::add_internal(&dp, info.net(), params, &guard)
-                    .map_err(|err| {
-                        netlink::Error::new(err, c"cannot create the port's device").with_attr(name)
-                    })?,
-                vport_type::NETDEV => Vport::add_netdev(&dp, info.net(), params, &guard)
-                    .map_err(|err| err.with_attr(name))?,
-                _ => {
-                    return Err(netlink::Error::new(EAFNOSUPPORT, c"unknown type of port")
-                        .with_attr(kind_attr));
-                }
-            };
+        let no_device =
+            |err| netlink::Error::new(err, c"cannot create the port's device").with_attr(name);
+        let port = match kind {
+            vport_type::INTERNAL => {
+                Vport::add_internal(&dp, info.net(), params, &guard).map_err(no_device)?
+            }
+            vport_type::NETDEV => Vport::add_netdev(&dp, info.net(), params, &guard)
+                .map_err(|err| err.with_attr(name))?,
+            _ => {
+                let kind = guard.kind(kind).ok_or_else(|| {
+                    netlink::Error::new(EAFNOSUPPORT, c"unknown type of port").with_attr(kind_attr)
+                })?;
+                let options = options(info, kind.takes)?;
+                Vport::add_tunnel(&dp, info.net(), params, kind, options, &guard)
+                    .map_err(no_device)?
+            }
+        };
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, vport_cmd::NEW)?;
         fill(&mut msg, &port, info.net())?;
         drop(port);

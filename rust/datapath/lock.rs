@@ -3,7 +3,10 @@
 //! The lock of the configuration: which datapaths and ports there are, and how they are set up.
 
 use super::Datapath;
-use crate::actions::Scratch;
+use crate::{
+    actions::Scratch,
+    vport::tunnel::Kind, //
+};
 use kernel::{
     prelude::*,
     sync::{
@@ -24,6 +27,8 @@ struct State {
     datapaths: KVec<Arc<Datapath>>,
     /// What is shared by all datapaths.
     scratch: Arc<Scratch>,
+    /// The kinds of ports that other modules bring.
+    kinds: KVec<&'static Kind>,
 }
 
 /// The guard of the lock, and evidence that it is held.
@@ -44,6 +49,28 @@ impl OvsGuard {
     /// The datapaths of all namespaces.
     pub(crate) fn datapaths(&self) -> impl Iterator<Item = &Arc<Datapath>> {
         self.0.iter().flat_map(|state| state.datapaths.iter())
+    }
+
+    /// The kind of ports with a number, if a module has brought it.
+    pub(crate) fn kind(&self, number: u32) -> Option<&'static Kind> {
+        let mut kinds = self.0.iter().flat_map(|state| state.kinds.iter());
+        kinds.find(|kind| kind.number == number).copied()
+    }
+
+    /// Remembers a kind of ports.
+    pub(crate) fn add_kind(&mut self, kind: &'static Kind) -> Result {
+        if self.kind(kind.number).is_some() {
+            return Err(EEXIST);
+        }
+        let state = self.0.as_mut().ok_or(ENODEV)?;
+        Ok(state.kinds.push(kind, GFP_KERNEL)?)
+    }
+
+    /// Forgets a kind of ports.
+    pub(crate) fn remove_kind(&mut self, kind: &'static Kind) {
+        if let Some(state) = self.0.as_mut() {
+            state.kinds.retain(|other| other.number != kind.number);
+        }
     }
 
     /// Remembers a new datapath.
@@ -75,6 +102,7 @@ impl Configuration {
         *OVS_MUTEX.lock() = Some(State {
             datapaths: KVec::new(),
             scratch: Arc::new(Scratch::new()?, GFP_KERNEL)?,
+            kinds: KVec::new(),
         });
         Ok(Self(()))
     }

@@ -5,11 +5,13 @@
 //! - this file: devices that are there, whoever made them;
 //! - [`rx_handler`]: taking over what a device receives;
 //! - [`notifier`]: hearing of what happens to devices;
-//! - [`create`]: devices of our own.
+//! - [`create`]: devices of our own;
+//! - [`link`]: devices that other drivers make for us.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 mod create;
+mod link;
 mod notifier;
 mod rx_handler;
 mod stats;
@@ -31,6 +33,8 @@ pub(crate) use self::{
     },
     stats::LinkStats, //
 };
+
+pub use self::link::OwnedLink;
 
 use super::{
     namespace::Net,
@@ -98,7 +102,7 @@ impl fmt::Display for Name {
 
 /// A network device.
 #[repr(transparent)]
-pub(crate) struct NetDevice(Opaque<bindings::net_device>);
+pub struct NetDevice(Opaque<bindings::net_device>);
 
 // SAFETY: What is done with a device here may be done from any thread.
 unsafe impl Send for NetDevice {}

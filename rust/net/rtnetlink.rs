@@ -24,7 +24,7 @@ use kernel::{
 /// # Invariants
 ///
 /// This thread holds the RTNL while a reference to a value of this type exists.
-pub(crate) struct RtnlGuard(NotThreadSafe);
+pub struct RtnlGuard(NotThreadSafe);
 
 impl RtnlGuard {
     /// Claims the RTNL.

@@ -25,7 +25,7 @@ cases=(
 	"nat_connect_v4 must"
 	"nat_related_v4 must"
 	"tunnel_metadata must"
-	"tunnel_refcount not yet: tunnel ports"
+	"tunnel_refcount must"
 )
 
 run_case() {
@@ -35,6 +35,7 @@ run_case() {
 [ -x $dir/openvswitch.sh ] || skip_all "there is no $dir"
 ktap_plan ${#cases[@]}
 load openvswitch || fatal "the module does not load"
+defer unload vport_vxlan vport_geneve vport_gre
 for entry in "${cases[@]}"; do
 	read -r name reason <<<"$entry"
 	if [ "$reason" != must ] && [ "${KSFT_OVS-}" != all ]; then

@@ -44,7 +44,9 @@ def load():
 
 
 def unload():
-    wait_for(lambda: subprocess.run(["modprobe", "-r", "openvswitch"], capture_output=True, check=False).returncode == 0)
+    """With the modules for kinds of ports, which a request may have loaded."""
+    names = ("vport_vxlan", "vport_geneve", "vport_gre", "openvswitch")
+    wait_for(lambda: subprocess.run(["modprobe", "-r", *names], capture_output=True, check=False).returncode == 0)
 
 
 def wait_for(condition, what="condition"):

@@ -114,7 +114,8 @@ LEFT, PEER = "10.1.0.1", "10.1.0.2"
 
 # Devices for all tunnels of a kind, and the kernel's for one tunnel.
 EXTERNAL = {
-    "vxlan": "vxlan external dstport 4789 udp6zerocsumrx gbp",
+    # A packet to an address of this host goes out and comes in.
+    "vxlan": "vxlan external dstport 4789 udp6zerocsumrx gbp nolocalbypass",
     "geneve": "geneve external udp6zerocsumrx",
     "gretap": "gretap external",
     "ip6gretap": "ip6gretap external",
@@ -130,8 +131,8 @@ PLAIN = {
     "ip6erspan": "ip6erspan remote {here} local {there} key {vni} seq erspan_ver 1 erspan 5",
 }
 MODULES = {"gretap": "ip_gre", "ip6gretap": "ip6_gre", "erspan": "ip_gre", "ip6erspan": "ip6_gre"}
-# What the headers between the underlay's MTU and the overlay's take, without the outer IP header.
-OVERHEAD = {"vxlan": 30, "geneve": 30, "gretap": 22, "ip6gretap": 22, "erspan": 30, "ip6erspan": 30}
+# The length of the headers between outer IP and inner Ethernet: UDP and eight bytes more.
+UDP_TUNNEL = 16
 
 
 class Underlay:
@@ -165,18 +166,18 @@ class Overlay:
     def __init__(self, underlay, kind, version=4, vni=7, vport=None):
         self.dp, self.kind, self.version, self.vni = underlay.dp, kind, version, vni
         self.underlay = underlay
-        for module in ({MODULES[kind]} if kind in MODULES else ()):
-            net.run("modprobe", module)
+        if kind in MODULES:
+            net.run("modprobe", MODULES[kind])
         if vport is None:
             net.ip(f"link add tun0 type {EXTERNAL[kind]}")
             defer(net.try_ip, "link del tun0")
-            # As large as there are: what is too large shall be seen at the underlay.
             net.sysctl("net/ipv6/conf/tun0/disable_ipv6", 1)
             net.up("tun0")
             self.dp.add("tun0", number=2, pids=underlay.pids)
         else:
-            number_, options = vport
-            self.dp.add("tun0", number_, 2, underlay.pids, *options)
+            type_, options = vport
+            self.dp.add("tun0", type_, 2, underlay.pids, *options)
+            defer(self.dp.remove, 2)
         self.plain(vni)
 
     def plain(self, vni):
@@ -185,13 +186,15 @@ class Overlay:
             vni=vni,
             here=HERE[self.version],
             there=THERE[self.version],
-            zero="udp6zerocsumtx udp6zerocsumrx" if self.version == 6 else "",
+            zero="udp6zerocsumrx" if self.version == 6 else "",
         )
         subprocess.run(["ip", "-n", "peer", "link", "del", "tun1"], capture_output=True, check=False)
         ip_in("peer", f"link add tun1 address 02:00:00:00:0e:01 type {line}")
         defer(net.try_ip, "-n peer link del tun1")
         ip_in("peer", f"addr add {PEER}/24 dev tun1")
         ip_in("peer", "link set tun1 up")
+        # What was learned of paths through the tunnel before.
+        ip_in("left", "route flush cache")
 
     def header(self, *more):
         """The attributes of the tunnel to the peer."""
@@ -222,8 +225,14 @@ class Overlay:
         self.dp.flow(key, actions, mask=mask)
 
     def mtu(self):
-        """The longest packet of the overlay that fits in one of the underlay."""
-        return 1500 - OVERHEAD[self.kind] - (40 if self.version == 6 else 20) - 0
+        """The longest IP packet that fits in one of the underlay, through VXLAN or Geneve without options."""
+        return 1500 - 14 - UDP_TUNNEL - (40 if self.version == 6 else 20)
+
+
+def unload():
+    """The modules for kinds of ports, if they are loaded."""
+    for name in ("vport_vxlan", "vport_geneve", "vport_gre"):
+        net.remove_module(name)
 
 
 def ping(namespace_, to, *options):

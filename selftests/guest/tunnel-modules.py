@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 180
+"""The modules for kinds of ports, and tunnels from which things are taken away while packets go through."""
+
+import os
+import subprocess
+
+from lib import net
+from lib.ktap import add, defer, equal, find_module, main, test, true
+from lib.netlink import Namespace, Socket, attr, nest, u16
+from lib.overlay import PEER, Overlay, Underlay, namespace, number, dst, ping, remove, run_in, set_tunnel, ttl, unload
+from lib.ovs import DEL, VPORT, Datapath, Feature, Vp, in_port, output
+
+STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch"
+# Kind of tunnel: its number as a type of port, and the options.
+KINDS = {"gre": (3, ()), "vxlan": (4, (nest(4, u16(1, 4789), nest(2, attr(1))),)), "geneve": (5, (nest(4, u16(1, 6081)),))}
+dp = underlay = None
+
+
+def setup():
+    global dp, underlay
+    net.load()
+    defer(unload)
+    find_module()
+    net.quiet_devices()
+    dp = Datapath(features=Feature.UNALIGNED)
+    underlay = Underlay(dp)
+
+
+def loaded(kind):
+    return os.path.exists(f"/sys/module/vport_{kind}")
+
+
+def on_demand(kind):
+    """The first port of a type loads its module."""
+    type_, options = KINDS[kind]
+    true("/updates/" in net.run("modinfo", "-n", f"vport-{kind}"), "modprobe finds another module than ours")
+    net.remove_module(f"vport_{kind}")
+    dp.add("tun0", type_, 2, (0,), *options)
+    true(loaded(kind), "the module is not loaded")
+    true(os.path.exists(f"/sys/module/vport_{kind}/version"), "the module is not ours")
+    dp.remove(2)
+    net.remove_module(f"vport_{kind}")
+
+
+def stock(kind):
+    """The stock module finds nothing here to hold on to."""
+    net.remove_module(f"vport_{kind}")
+    needed = net.run("modinfo", "-F", "depends", f"{STOCK}/vport-{kind}.ko").strip().split(",")
+    net.run("modprobe", "-a", *needed)
+    done = subprocess.run(["insmod", f"{STOCK}/vport-{kind}.ko"], capture_output=True, text=True, check=False)
+    true(done.returncode and "Unknown symbol" in done.stderr, f"insmod: {done.stderr or 'loaded'}")
+
+
+for KIND in KINDS:
+    add(f"a port of type {KIND} loads its module, which is ours", on_demand, KIND)
+for KIND in KINDS:
+    add(f"the stock vport-{KIND}.ko refuses to load beside our module", stock, KIND)
+
+
+def flood():
+    """Packets through the tunnel, both ways, until the end of the test."""
+    flooding = subprocess.Popen(
+        ["ip", "netns", "exec", "left", "ping", "-q", "-f", PEER], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    defer(flooding.wait)
+    defer(flooding.kill)
+    sent = net.statistic("u0", "tx_packets")
+    net.wait_for(lambda: net.statistic("u0", "tx_packets") > sent + 200, "packets go through the tunnel")
+
+
+@test
+def module():
+    """a module goes while packets go through its ports: it takes them along, and user space is told"""
+    listener = Socket()
+    defer(listener.close)
+    listener.join(VPORT)
+    lay = Overlay(underlay, "vxlan", vport=KINDS["vxlan"])
+    lay.connect()
+    flood()
+    net.remove_module("vport_vxlan")
+    equal(set(dp.ports()), {0, 1}, "ports")
+    true(not net.exists("tun0"), "the device is still there")
+    told = listener.next(lambda message: message.cmd == DEL)
+    equal(told.get(Vp.NAME), b"tun0\0", "the port that user space is told of")
+    dp.add("tun0", KINDS["vxlan"][0], 2, (0,), *KINDS["vxlan"][1])
+    ping("left", PEER)
+
+
+@test
+def port():
+    """ports and devices come and go while packets go through them"""
+    lay = Overlay(underlay, "vxlan")
+    lay.connect()
+    flood()
+    for _ in range(3):
+        dp.remove(2)
+        dp.add("tun0", number=2)
+        net.wait_for(lambda: reachable(), "the peer answers")
+    net.ip("link del tun0")
+    net.wait_for(lambda: 2 not in dp.ports(), "the port goes with its device")
+
+
+def reachable():
+    return subprocess.run(["ip", "netns", "exec", "left", "ping", "-q", "-c", "1", "-W", "1", PEER], capture_output=True, check=False).returncode == 0
+
+
+@test
+def route():
+    """the device of the underlay goes while actions have a route by it"""
+    Overlay(underlay, "vxlan")
+    namespace("far")
+    net.ip("link add u2 type veth peer name u3 netns far")
+    net.ip("addr add 172.30.0.1/24 dev u2")
+    net.up("u2")
+    run_in("far", "ip", "addr", "add", "172.30.0.2/24", "dev", "u3")
+    run_in("far", "ip", "link", "set", "u3", "up")
+    dp.flush()
+    dp.flow_from(1, set_tunnel(number(7), dst("172.30.0.2"), ttl(64)) + output(2))
+    for _ in range(3):
+        dp.execute(bytes(60), set_tunnel(number(7), dst("172.30.0.2"), ttl(64)) + output(2), key=in_port(1))
+        reachable()
+    true(net.statistic("u2", "tx_packets") > 0, "nothing went by the other underlay")
+    net.ip("link del u2")
+    true(not net.exists("u2"), "the device is still there")
+    equal(len(dp.flows()), 1, "flows")
+
+
+@test
+def whole_namespace():
+    """a namespace goes with its datapath, its tunnels, and the routes in its flows"""
+    for _ in range(3):
+        namespace("gone")
+        with Namespace("gone"):
+            own = Datapath("dp9", features=Feature.UNALIGNED)
+            net.ip("addr add 172.29.0.1/32 dev lo")
+            for number_, (type_, options) in enumerate(KINDS.values(), 1):
+                own.add(f"tun{number_}", type_, number_, (0,), *options)
+                actions = set_tunnel(number(7), dst("172.29.0.1"), ttl(64)) + output(number_)
+                own.flow_from(number_ - 1, actions)
+                for _ in range(3):
+                    own.execute(bytes(60), actions, key=in_port(1))
+        remove("gone")
+
+
+main(setup)
