@@ -40,6 +40,7 @@ pub struct Options {
 pub type Create = fn(&Net, &CStr, &Options, &RtnlGuard) -> Result<OwnedLink>;
 
 /// A kind of ports.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// Its number (`OVS_VPORT_TYPE_*`).
     pub number: u32,
@@ -52,8 +53,8 @@ pub struct Kind {
 /// The device of a port.
 pub(crate) struct Tunnel {
     pub(super) link: OwnedLink,
-    /// The kind of the port.
-    pub(crate) kind: &'static Kind,
+    /// The kind of the port: a copy, since the port may outlive the module that brought it.
+    pub(crate) kind: Kind,
     /// What the port was made with.
     pub(crate) options: Options,
 }
@@ -74,7 +75,7 @@ impl Tunnel {
         }
         Ok(Self {
             link,
-            kind,
+            kind: *kind,
             options,
         })
     }
