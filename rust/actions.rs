@@ -75,6 +75,8 @@ pub(crate) struct Context<'a> {
     pub(crate) upcall_pid: u32,
     /// The packet has been looked up: user space, if it gets the packet, expects its hash.
     pub(crate) hashed: bool,
+    /// How deeply this is nested on this CPU's stack, see `nested`.
+    pub(crate) depth: u32,
     /// How likely it was, of 2^32 - 1, that the packet got here through the last SAMPLE; zero:
     /// there was none.
     pub(crate) probability: u32,
@@ -87,10 +89,12 @@ impl<'a> Context<'a> {
     /// The context of a packet that comes in by a port.
     #[inline]
     pub(crate) fn new(input: &'a Vport, bh: Bh<'a>) -> Self {
+        let dp = input.datapath();
         Self {
-            dp: input.datapath(),
+            dp,
             input,
             bh,
+            depth: nested::depth(dp, bh),
             mru: 0,
             cutlen: Self::WHOLE,
             upcall_pid: 0,

@@ -11,16 +11,43 @@ use super::{
     PacketKey, //
 };
 use crate::{
-    datapath::receive,
+    datapath::{
+        receive,
+        Datapath, //
+    },
     drop::Reason,
     net::{
         ratelimit,
         skbuff::SkBuff, //
     },
     odp::actions::List,
-    sync::random,
+    sync::{
+        bh::Bh,
+        random, //
+    },
 };
 use kernel::prelude::*;
+
+/// The deepest nesting: a list counts one, a lookup two.
+///
+/// Lists are nested up to 16 deep, and lookups of copies in them again; a list takes some 350 bytes
+/// of a stack of 16 KiB, a lookup twice as many, and sending a packet needs a good part of the rest.
+const DEPTH_LIMIT: u32 = 26;
+
+const LIST: u32 = 1;
+const LOOKUP: u32 = 2;
+
+/// The depth at which a packet starts: others may be in process on this stack.
+#[inline]
+pub(super) fn depth(dp: &Datapath, bh: Bh<'_>) -> u32 {
+    dp.scratch().depth(bh).saturating_mul(LOOKUP)
+}
+
+/// Counts a level, unless that is one too many.
+fn descend(ctx: &mut Context<'_>, levels: u32) -> bool {
+    ctx.depth = ctx.depth.saturating_add(levels);
+    ctx.depth <= DEPTH_LIMIT
+}
 
 /// Decides whether this packet is sampled; `probability` is out of 2^32 - 1.
 pub(super) fn sampled(probability: u32) -> bool {
@@ -28,6 +55,7 @@ pub(super) fn sampled(probability: u32) -> bool {
 }
 
 /// Executes a nested list that ends the list it is in: nothing is copied.
+#[inline(never)]
 pub(super) fn last(
     ctx: &mut Context<'_>,
     skb: SkBuff,
@@ -35,6 +63,10 @@ pub(super) fn last(
     program: &Executable<'_>,
     list: List,
 ) -> Result<Outcome> {
+    if !descend(ctx, LIST) {
+        too_deep(ctx, skb, "sample");
+        return Ok(Outcome::Done);
+    }
     execute(ctx, skb, packet, program, list)
 }
 
@@ -55,6 +87,7 @@ pub(super) fn fits(ctx: &Context<'_>, skb: &SkBuff, len: u16) -> bool {
 ///
 /// Neither packet nor key changes. An error of an action is handed on: as in the C module, it is
 /// the end of the packet as well as of the copy.
+#[inline(never)]
 pub(super) fn copy(
     ctx: &Context<'_>,
     skb: &SkBuff,
@@ -67,7 +100,10 @@ pub(super) fn copy(
         return Ok(());
     };
     let mut ctx = *ctx;
-    if in_place {
+    if !descend(&mut ctx, LIST) {
+        too_deep(&ctx, skb, "sample");
+        Ok(())
+    } else if in_place {
         run(&mut ctx, skb, packet, program, list)
     } else if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
         run(&mut ctx, skb, &mut packet, program, list)
@@ -92,6 +128,7 @@ fn run(
 }
 
 /// Looks a copy of the packet up again, with recirculation id `id`.
+#[inline(never)]
 pub(super) fn recirculate(
     ctx: &Context<'_>,
     skb: &mut SkBuff,
@@ -103,7 +140,11 @@ pub(super) fn recirculate(
         return Ok(());
     };
     let mut ctx = *ctx;
-    if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
+    let key = match descend(&mut ctx, LOOKUP) {
+        true => ctx.dp.scratch().copy(packet, ctx.bh),
+        false => None,
+    };
+    if let Some(mut packet) = key {
         packet.key.recirc_id = id;
         receive::process(&mut ctx, copy, &mut packet);
     } else {
@@ -112,7 +153,9 @@ pub(super) fn recirculate(
     Ok(())
 }
 
-/// Drops a copy that there is no key for.
+/// Drops a packet that there is no key for, or not enough of the stack.
+#[cold]
+#[inline(never)]
 fn too_deep(ctx: &Context<'_>, skb: SkBuff, action: &str) {
     skb.drop_reason(Reason::DeferredLimit);
     if ratelimit::allowed() {

@@ -127,6 +127,10 @@ fn egress(ctx: &Context<'_>, skb: &mut SkBuff, port: u32) -> Option<EgressTunnel
 }
 
 /// Sends a packet to user space, at most `cutlen` bytes of it.
+///
+/// Not inlined: it needs more of the stack than other actions, which may be executed within each
+/// other.
+#[inline(never)]
 pub(super) fn userspace(
     ctx: &Context<'_>,
     skb: &mut SkBuff,

@@ -64,6 +64,12 @@ impl Scratch {
         keys.push(bh)
     }
 
+    /// How many keys are in use on this CPU.
+    #[inline]
+    pub(super) fn depth(&self, bh: Bh<'_>) -> u32 {
+        self.0.get(bh).depth(bh).unwrap_or(u32::MAX)
+    }
+
     /// A copy of `key`, or `None` if too many are in use.
     #[inline]
     pub(crate) fn copy<'a>(&'a self, key: &PacketKey, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {

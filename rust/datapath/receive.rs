@@ -207,8 +207,11 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
     ctx.hashed = true;
     let bh = ctx.bh;
     let counters = ctx.dp.counters(bh);
+    let depth = ctx.depth;
 
     for _ in 0..RECIRCULATION_LIMIT {
+        // The lists that the last round ended in are not on the stack any more.
+        ctx.depth = depth;
         let found = ctx.dp.flows.lookup(&packet.key, bh);
         counters.mask_hit.add(found.masks.into(), bh);
         counters.cache_hit.add(found.cached.into(), bh);

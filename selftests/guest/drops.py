@@ -8,7 +8,7 @@ import re
 import struct
 
 from lib import ktap, net, ovs, packet, tracing
-from lib.ktap import equal, find_module, main, test
+from lib.ktap import equal, find_module, main, test, true
 from lib.lab import Lab
 from lib.netlink import nest, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc
@@ -131,6 +131,27 @@ def recursion():
     reasons = told(lambda: lab.dp.execute(data, recirc(7), key=ovs.in_port(1)))
     # The C module puts off what is looked up too often, and then puts off too much.
     equal(reasons, [RECURSION_LIMIT if ktap.RUST else DEFERRED_LIMIT], "reasons")
+
+
+@test
+def nesting():
+    """DEFERRED_LIMIT: lists in lists, with lookups at their bottom, are nested deeper than the stack is deep"""
+    lab.dp.flush()
+    mask = u32(Key.RECIRC_ID, 0xFFFFFFFF) + ovs.in_port(0xFFFFFFFF) + ovs.eth_type(0xFFFF)
+
+    def nested(number):
+        # A lookup that is not the last action is of a copy, one level deeper.
+        actions = recirc(number) + ovs.trunc(64)
+        for _ in range(14):
+            actions = nest(Act.CLONE, actions)
+        return actions
+
+    for number in range(1, 20):
+        key = u32(Key.RECIRC_ID, number) + ovs.in_port(1) + ovs.eth() + ovs.eth_type(0x88B5)
+        lab.dp.flow(key, nested(number + 1), mask=mask)
+    data = packet.pad(packet.ether(b"", 0x88B5))
+    reasons = told(lambda: lab.dp.execute(data, nested(1), key=ovs.in_port(1)))
+    true(DEFERRED_LIMIT in reasons, f"reasons {reasons}")
 
 
 if __name__ == "__main__":
