@@ -15,8 +15,8 @@ use kernel::{
     prelude::*, //
 };
 
-// A part of the type that is not used here has no size.
-#[expect(improper_ctypes)]
+// A part of the type that is not used here may have no size, as the kernel is configured.
+#[allow(improper_ctypes)]
 extern "C" {
     static __tracepoint_ovs_do_execute_action: kernel::bindings::tracepoint;
     static __tracepoint_ovs_dp_upcall: kernel::bindings::tracepoint;

@@ -32,13 +32,19 @@ kbuild() {
 		CC=x86_64-linux-gnu-gcc-14 W=1 "$@" modules
 }
 
-# Its module loader knows no GOT, which its pie for Rust would use.
-kbuild_uml() {
+# Its module loader knows no GOT, which its pie for Rust would use; with more
+# memory modules are above 2 GiB.
+make_uml() {
 	local cc=x86_64-linux-gnu-gcc-14
 	! grep -q '^CONFIG_CC_IS_CLANG=y' "$OVS_UML/config" || cc=clang-19
-	mkdir -p "$OVS_BUILD/modules-${OVS_UML##*/}"
-	make -s -j"$(nproc)" -C "$OVS_UML/source" M="$OVS_TOP" MO="$OVS_BUILD/modules-${OVS_UML##*/}" \
-		ARCH=um CC=$cc KRUSTFLAGS=-Crelocation-model=static modules
+	mkdir -p "$2"
+	make -s -j"$(nproc)" -C "$OVS_UML/source" M="$1" MO="$2" \
+		ARCH=um CC=$cc KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large" modules
+}
+
+kbuild_uml() {
+	local out=$OVS_BUILD/modules-${OVS_UML##*/}
+	make_uml "$OVS_TOP" "$out"
 }
 
 modules() {

@@ -24,6 +24,10 @@ copy() {
 	rm -f "$dir/source/localversion"
 }
 
+mend() {
+	busybox patch -p1 -d "$dir/source" <"$OVS_WORKSHOP/uml.patch"
+}
+
 configure() {
 	um_make KCONFIG_ALLCONFIG="$fragment" alldefconfig
 	local lost
@@ -41,7 +45,7 @@ build() {
 	um_make INSTALL_MOD_PATH="$dir/modules" INSTALL_MOD_STRIP=1 modules_install
 	rm -f "$dir"/modules/lib/modules/*/{build,source}
 	cp "$dir/source/.config" "$dir/config"
-	cp "$dir/source/linux" "$dir/linux"
+	cp --remove-destination "$dir/source/linux" "$dir/linux"
 }
 
 make_um() {
@@ -50,7 +54,10 @@ make_um() {
 	mkdir -p "$dir"
 	say "User Mode Linux of $kver with ${fragment##*/}, once, in $dir"
 	# One that was interrupted goes on.
-	[ -e "$dir/source/.config" ] || step "copying the source" copy
+	if [ ! -e "$dir/source/.config" ]; then
+		step "copying the source" copy
+		step "mending the source" mend
+	fi
 	step "configuring User Mode Linux" configure
 	step "building User Mode Linux (minutes)" build
 	touch "$dir/complete"
@@ -62,6 +69,6 @@ args=("$@")
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
 # Comments do not matter.
-dir=$OVS_CACHE/um-$( (echo "$kver" "${args[@]}" && grep CONFIG_ "$fragment" && declare -f um_make copy build) | sha256sum | cut -c1-12)
+dir=$OVS_CACHE/um-$( (echo "$kver" "${args[@]}" && grep CONFIG_ "$fragment" && declare -f um_make copy build && cat "$OVS_WORKSHOP/uml.patch") | sha256sum | cut -c1-12)
 with_lock "${dir##*/}" make_um
 echo "$dir"
