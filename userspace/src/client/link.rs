@@ -48,57 +48,97 @@ mod ifla {
     pub(super) const VXLAN_UDP_ZERO_CSUM6_RX: u16 = 20;
     pub(super) const VXLAN_GBP: u16 = 23;
     pub(super) const VXLAN_COLLECT_METADATA: u16 = 25;
+    pub(super) const VXLAN_GPE: u16 = 27;
     pub(super) const GENEVE_PORT: u16 = 5;
     pub(super) const GENEVE_COLLECT_METADATA: u16 = 6;
     pub(super) const GENEVE_UDP_ZERO_CSUM6_RX: u16 = 10;
     pub(super) const GRE_COLLECT_METADATA: u16 = 18;
+    pub(super) const BAREUDP_PORT: u16 = 1;
+    pub(super) const BAREUDP_ETHERTYPE: u16 = 2;
+    pub(super) const BAREUDP_SRCPORT_MIN: u16 = 3;
+    pub(super) const BAREUDP_MULTIPROTO_MODE: u16 = 4;
 }
 
 /// The MTU of a device for tunnels, Open vSwitch's: what is too long for the path is found out there.
 const TUNNEL_MTU: u32 = 65000;
 
-/// A kind of devices for tunnels.
+/// The first of the source ports of bareudp, Open vSwitch's: they are dynamic ones.
+const BAREUDP_SOURCE: u16 = 49153;
+
+/// A kind of devices for tunnels, with what must be said of them. Ports are UDP's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TunnelKind {
     /// VXLAN.
     Vxlan {
+        /// The port that is received at.
+        port: u16,
         /// Headers have a group policy.
         gbp: bool,
+        /// Headers are those of the generic protocol extension: they tell what follows.
+        gpe: bool,
     },
     /// Geneve.
-    Geneve,
-    /// Any that has no UDP port: the kind of link, such as `gretap`.
+    Geneve {
+        /// The port that is received at.
+        port: u16,
+    },
+    /// Any that has no port, and no more to be said: the kind of link, such as `gretap`.
     Gre(&'static str),
+    /// UDP with nothing between it and the packet.
+    Bareudp {
+        /// The port that is received at.
+        port: u16,
+        /// What is inside.
+        ethertype: u16,
+        /// If that is IPv4, IPv6 is as well; if it is MPLS unicast, so is multicast.
+        multiproto: bool,
+    },
 }
 
 impl TunnelKind {
     fn name(self) -> &'static str {
         match self {
             Self::Vxlan { .. } => "vxlan",
-            Self::Geneve => "geneve",
+            Self::Geneve { .. } => "geneve",
             Self::Gre(name) => name,
+            Self::Bareudp { .. } => "bareudp",
         }
     }
 
     /// Writes what a device needs to be told and to tell of the tunnel with each packet.
-    fn put(self, port: u16, w: &mut Writer<'_>) -> Result<(), NoRoom> {
-        let port = port.to_be_bytes();
+    fn put(self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         match self {
-            Self::Vxlan { gbp } => {
+            Self::Vxlan { port, gbp, gpe } => {
                 w.put(ifla::VXLAN_LEARNING, &0u8)?;
                 w.put(ifla::VXLAN_COLLECT_METADATA, &1u8)?;
                 w.put(ifla::VXLAN_UDP_ZERO_CSUM6_RX, &1u8)?;
                 if gbp {
                     w.put_flag(ifla::VXLAN_GBP)?;
                 }
-                w.put(ifla::VXLAN_PORT, &port)
+                if gpe {
+                    w.put_flag(ifla::VXLAN_GPE)?;
+                }
+                w.put(ifla::VXLAN_PORT, &port.to_be_bytes())
             }
-            Self::Geneve => {
+            Self::Geneve { port } => {
                 w.put_flag(ifla::GENEVE_COLLECT_METADATA)?;
                 w.put(ifla::GENEVE_UDP_ZERO_CSUM6_RX, &1u8)?;
-                w.put(ifla::GENEVE_PORT, &port)
+                w.put(ifla::GENEVE_PORT, &port.to_be_bytes())
             }
             Self::Gre(_) => w.put_flag(ifla::GRE_COLLECT_METADATA),
+            Self::Bareudp {
+                port,
+                ethertype,
+                multiproto,
+            } => {
+                w.put(ifla::BAREUDP_ETHERTYPE, &ethertype.to_be_bytes())?;
+                w.put(ifla::BAREUDP_SRCPORT_MIN, &BAREUDP_SOURCE)?;
+                w.put(ifla::BAREUDP_PORT, &port.to_be_bytes())?;
+                if multiproto {
+                    w.put_flag(ifla::BAREUDP_MULTIPROTO_MODE)?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -162,8 +202,8 @@ impl Links {
         self.socket.query_raw(request).map(|_| ())
     }
 
-    /// Makes a device for all tunnels of a kind. `port` is the UDP port, where the kind has one.
-    pub fn add_tunnel(&mut self, name: &str, kind: TunnelKind, port: u16) -> Result<()> {
+    /// Makes a device for all tunnels of a kind.
+    pub fn add_tunnel(&mut self, name: &str, kind: TunnelKind) -> Result<()> {
         let header = LinkHeader::default();
         let string = |text: &str| [text.as_bytes(), b"\0"].concat();
         let request = Request::raw(
@@ -176,7 +216,7 @@ impl Links {
                 let info = w.start(ifla::LINKINFO)?;
                 w.put_bytes(ifla::INFO_KIND, &string(kind.name()))?;
                 let data = w.start(ifla::INFO_DATA)?;
-                kind.put(port, w)?;
+                kind.put(w)?;
                 w.end(data)?;
                 w.end(info)
             },
@@ -222,5 +262,38 @@ impl LinkStats {
             tx_aborted_errors: counter(16)?,
             tx_carrier_errors: counter(17)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bareudp_is_described() {
+        let kind = TunnelKind::Bareudp {
+            port: 6635,
+            ethertype: 0x8847,
+            multiproto: true,
+        };
+        let mut room = [0; 64];
+        let mut writer = Writer::new(&mut room);
+        kind.put(&mut writer).unwrap();
+        let written = writer.len();
+        let attrs: Vec<_> = Attrs::new(&room[..written])
+            .map(|attr| (attr.kind(), attr.payload().to_vec()))
+            .collect();
+        assert_eq!(
+            attrs,
+            [
+                (ifla::BAREUDP_ETHERTYPE, vec![0x88, 0x47]),
+                (
+                    ifla::BAREUDP_SRCPORT_MIN,
+                    BAREUDP_SOURCE.to_ne_bytes().to_vec()
+                ),
+                (ifla::BAREUDP_PORT, vec![0x19, 0xeb]),
+                (ifla::BAREUDP_MULTIPROTO_MODE, vec![]),
+            ]
+        );
     }
 }

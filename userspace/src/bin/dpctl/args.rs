@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// mod-flow: create the flow if it does not exist
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "may_create")]
     pub(crate) may_create: bool,
+    /// add-if: have the datapath make the device of a tunnel, by the type of the port
+    #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_lwt")]
+    pub(crate) no_lwt: bool,
     /// Refuse commands that change anything
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "read_only")]
     pub(crate) read_only: bool,

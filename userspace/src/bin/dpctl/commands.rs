@@ -70,10 +70,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "add-if",
         usage: "dp iface...",
-        about: "Add ports and bring their devices up. For an interface of type vxlan, geneve, gre, \
-                ip6gre, erspan or ip6erspan a device for all tunnels of that type is made first. \
-                Its name is Open vSwitch's: vxlan_sys_4789 for example. The options are \
-                dst_port=PORT and, for VXLAN's group policy, exts=gbp.",
+        about: "Add ports and bring their devices up. For an interface of a type of tunnels, see \
+                TUNNELS, the device is made first.",
         count: (2, ANY),
         access: Rw,
         run: port::add,

@@ -95,6 +95,12 @@ pub(crate) fn manual(context: &mut Context, _: &[&str]) -> Outcome {
         text.text([bold(command.name), roman(" "), italic(command.usage)]);
         text.text([roman(command.about)]);
     }
+    paragraphs(&mut text, "TUNNELS", TUNNELS);
+    for (option, about) in TUNNEL_OPTIONS {
+        text.control("TP", []);
+        text.text([bold(*option)]);
+        text.text([roman(*about)]);
+    }
     text.to_writer(&mut page)?;
     man.render_options_section(&mut page)?;
     let mut text = Roff::new();
@@ -139,7 +145,8 @@ const DESCRIPTION: &[&str] = &[
      in brackets take the only datapath there is when it is left out. Changes need the capability \
      CAP_NET_ADMIN.",
     "An iface is name[,type=type][,port_no=n][,key=value]... The type is system for a network \
-     device that exists, which is the default, or internal for one that is to be made.",
+     device that exists, which is the default, internal for one that is to be made, or one of \
+     tunnels.",
     "A flow is what packets must look like: fields such as \
      in_port(1),eth(),eth_type(0x0800),ipv4(dst=10.0.0.0/255.0.0.0). A value without a mask must \
      match exactly. An id ufid:uuid may come first. Actions are what is done with the packets, \
@@ -149,11 +156,52 @@ const DESCRIPTION: &[&str] = &[
      lines. Flows and actions in it are texts as add-flow takes them. Errors stay text.",
 ];
 
+const TUNNELS: &[&str] = &[
+    "An interface of type vxlan, geneve, gre, ip6gre, erspan, ip6erspan or bareudp is a device for \
+     all tunnels of that type: flows say where each packet goes, by set(tunnel(...)), and match \
+     where it came from, by tunnel(...). add-if makes the device, in the usual way (rtnetlink), \
+     and adds it; del-if removes both. The name of the device is Open vSwitch's, whatever the \
+     interface is called: vxlan_sys_4789, genev_sys_6081, gre_sys, ip6gre_sys, erspan_sys, \
+     ip6erspan_sys, udp_sys_6635, with the UDP port at the end.",
+    "With --no-lwt the datapath makes the device, by the type of the port. It knows vxlan, geneve \
+     and gre, for each of which it needs the module vport-type.",
+    "The kernel has no device for all gtpu tunnels. The options are:",
+];
+
+const TUNNEL_OPTIONS: &[(&str, &str)] = &[
+    (
+        "dst_port=port",
+        "The UDP port that packets come to and are sent to: 4789 for vxlan, 6081 for geneve; \
+         bareudp needs one.",
+    ),
+    (
+        "exts=extension[:extension]",
+        "For vxlan: gbp, headers have a group policy, vxlan(gbp(id=...,flags=...)) in flows; gpe, \
+         headers tell what is inside, which need not be Ethernet (not with --no-lwt).",
+    ),
+    (
+        "payload_type=mpls|ip|ethertype",
+        "For bareudp, which needs it: what is inside. mpls and ip stand for all Ethertypes of \
+         theirs.",
+    ),
+    (
+        "packet_type=legacy_l3",
+        "For gre: what is inside is not Ethernet.",
+    ),
+    (
+        "remote_ip=flow, local_ip=flow, key=flow",
+        "As it is anyway. Other values of these, and ttl, tos, csum and whatever else Open vSwitch \
+         knows that flows say, are ignored with a warning.",
+    ),
+];
+
 const DIFFERENCES: &[&str] = &[
     "Whatever is printed can be read again, also recirc(0x1), push_mpls(), nsh() and others that \
      ovs-dpctl only prints.",
     "A line of a file that makes no sense, an option of a port given twice and an id that is none \
      make the command fail.",
+    "The device of a tunnel must not exist yet: it is neither taken as it is nor made anew. A \
+     tunnel needs no remote_ip.",
     "The counters of a port are not counted twice, and those of tunnel ports are the kernel's.",
     "A flow without an id is printed without one, where ovs-dpctl makes one up.",
     "userspace() carries the data that is given and no zeros in its place.",
@@ -173,6 +221,7 @@ const DIFFERENCES: &[&str] = &[
 const EXAMPLES: &[&str] = &[
     "dpctl add-dp br0",
     "dpctl add-if br0 eth0 int0,type=internal",
+    "dpctl add-if br0 vx0,type=vxlan,dst_port=4790,exts=gbp",
     "dpctl add-flow br0 \"in_port(eth0),eth(),eth_type(0x0806),arp()\" int0",
     "dpctl dump-flows -m br0",
     "dpctl --json show br0",

@@ -23,6 +23,7 @@ mod normalize;
 mod port;
 mod show;
 mod top;
+mod tunnel;
 
 use args::Args;
 use context::{

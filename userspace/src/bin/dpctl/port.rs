@@ -8,10 +8,9 @@ use crate::context::{
     error,
     warn, //
 };
-use openvswitch::client::link::{
-    Links,
-    TunnelKind, //
-};
+use crate::tunnel;
+use crate::tunnel::Tunnel;
+use openvswitch::client::link::Links;
 use openvswitch::client::{
     Datapath,
     Error,
@@ -34,40 +33,16 @@ pub(crate) enum Kind {
     Tunnel(&'static str, Option<u16>),
 }
 
-/// Types of tunnels: what names of their devices begin with, and the usual UDP port.
-const TUNNELS: &[(&str, &str, u16)] = &[
-    ("vxlan", "vxlan_sys", 4789),
-    ("geneve", "genev_sys", 6081),
-    ("gre", "gre_sys", 0),
-    ("ip6gre", "ip6gre_sys", 0),
-    ("erspan", "erspan_sys", 0),
-    ("ip6erspan", "ip6erspan_sys", 0),
-    ("bareudp", "bareudp_sys", 0),
-    ("gtpu", "gtpu_sys", 2152),
-];
-
 impl Kind {
     /// The sort of a port. A tunnel made by rtnetlink is told by its name.
     pub(crate) fn of(port: &Vport) -> Self {
-        let name = match port.kind {
-            vport_type::INTERNAL => return Self::Internal,
-            vport_type::VXLAN => "vxlan_sys",
-            vport_type::GENEVE => "genev_sys",
-            vport_type::GRE => "gre_sys",
-            _ => &port.name,
-        };
-        let found = TUNNELS
-            .iter()
-            .find(|(_, prefix, _)| name.starts_with(prefix));
-        let Some((kind, prefix, usual)) = found else {
-            return Self::System;
-        };
-        let named = || {
-            let number = port.name.strip_prefix(prefix)?.strip_prefix('_')?;
-            number.parse().ok()
-        };
-        let udp = port.options.map(|o| o.dst_port).or_else(named);
-        Self::Tunnel(kind, udp.filter(|udp| udp != usual))
+        if port.kind == vport_type::INTERNAL {
+            return Self::Internal;
+        }
+        match tunnel::Type::of(port) {
+            None => Self::System,
+            Some(kind) => Self::Tunnel(kind.name, kind.unusual_port(port)),
+        }
     }
 
     /// The name of the type.
@@ -127,12 +102,15 @@ impl<'a> Iface<'a> {
 /// `add-if DP IFACE...`
 pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
     each(context, args, |context, dp, argument, iface| {
-        if let Some(tunnel) = Tunnel::of(iface) {
-            add_tunnel(context, dp, argument, iface, &tunnel);
-            return;
-        }
         let name = iface.name;
         let kind = iface.kind.unwrap_or("system");
+        if let Some(kind) = tunnel::Type::named(kind) {
+            match Tunnel::of(kind, name, &iface.options) {
+                Ok(tunnel) => add_tunnel(context, dp, argument, iface, &tunnel),
+                Err(what) => context.report(format_args!("{name}: {what}"), None),
+            }
+            return;
+        }
         let (kind, devices) = match (kind, Links::connect()) {
             ("system", Ok(links)) => match links.index(name) {
                 Ok(_) => (vport_type::NETDEV, Ok(links)),
@@ -177,50 +155,7 @@ pub(crate) fn add(context: &mut Context, args: &[&str]) -> Outcome {
     })
 }
 
-/// A device for tunnels that is made together with its port.
-#[derive(Debug, PartialEq, Eq)]
-struct Tunnel {
-    /// The name of the device: Open vSwitch's own for such tunnels.
-    name: String,
-    kind: TunnelKind,
-    udp: u16,
-}
-
-impl Tunnel {
-    /// What an interface asks for, if its type is one of tunnels.
-    fn of(iface: &Iface<'_>) -> Option<Self> {
-        let option = |name| iface.options.iter().find(|(key, _)| *key == name);
-        let kind = match iface.kind? {
-            "vxlan" => TunnelKind::Vxlan {
-                gbp: option("exts").is_some_and(|(_, exts)| exts.split(':').any(|e| e == "gbp")),
-            },
-            "geneve" => TunnelKind::Geneve,
-            "gre" => TunnelKind::Gre("gretap"),
-            "ip6gre" => TunnelKind::Gre("ip6gretap"),
-            "erspan" => TunnelKind::Gre("erspan"),
-            "ip6erspan" => TunnelKind::Gre("ip6erspan"),
-            _ => return None,
-        };
-        let (_, prefix, usual) = TUNNELS
-            .iter()
-            .find(|(name, ..)| Some(*name) == iface.kind)?;
-        if *usual == 0 {
-            return Some(Self {
-                name: (*prefix).to_owned(),
-                kind,
-                udp: 0,
-            });
-        }
-        let udp = option("dst_port").map_or(*usual, |(_, port)| port.parse().unwrap_or(*usual));
-        Some(Self {
-            name: format!("{prefix}_{udp}"),
-            kind,
-            udp,
-        })
-    }
-}
-
-/// Makes a device for tunnels, and adds it as a port.
+/// Makes a device for tunnels, and adds it as a port. Or has the datapath do both.
 fn add_tunnel(
     context: &mut Context,
     dp: &Datapath,
@@ -229,28 +164,8 @@ fn add_tunnel(
     tunnel: &Tunnel,
 ) {
     let name = iface.name;
-    let device = tunnel.name.as_str();
-    for (key, _) in &iface.options {
-        if !matches!(*key, "dst_port" | "exts") {
-            let kind = iface.kind.unwrap_or_default();
-            log::warn!("{name}: unknown {kind} argument '{key}'");
-        }
-    }
-    let made = Links::connect().and_then(|mut links| {
-        links.add_tunnel(device, tunnel.kind, tunnel.udp)?;
-        Ok(links)
-    });
-    let mut links = match made {
-        Ok(links) => links,
-        Err(why) => {
-            context.report(
-                format_args!("{name}: cannot make device {device}"),
-                Some(&why),
-            );
-            return;
-        }
-    };
-    let port = NewVport {
+    let device = tunnel.device.as_str();
+    let mut port = NewVport {
         name: device,
         kind: vport_type::NETDEV,
         port_no: iface.port_no.map(number),
@@ -258,17 +173,50 @@ fn add_tunnel(
         ifindex: None,
         options: None,
     };
-    let added = context
+    let links = if context.args.no_lwt {
+        let Some((kind, options)) = tunnel.vport() else {
+            context.report(
+                format_args!("{name}: the datapath itself makes no such tunnels"),
+                None,
+            );
+            return;
+        };
+        port.kind = kind;
+        port.options = options;
+        None
+    } else {
+        let made = Links::connect().and_then(|mut links| {
+            links.add_tunnel(device, tunnel.kind)?;
+            Ok(links)
+        });
+        match made {
+            Ok(links) => Some(links),
+            Err(why) => {
+                context.report(
+                    format_args!("{name}: cannot make device {device}"),
+                    Some(&why),
+                );
+                return;
+            }
+        }
+    };
+    let mut added = context
         .client()
         .and_then(|client| client.new_vport(dp.ifindex, &port))
-        .and_then(|_| links.set_up(device));
+        .map(|_| ());
+    // The datapath sets up what it made.
+    if let Some(mut links) = links {
+        added = added.and_then(|()| links.set_up(device));
+        if added.is_err() {
+            // It was made for this port.
+            let _ = links.delete(device);
+        }
+    }
     if let Err(why) = added {
         context.report(
             format_args!("adding {name} to {argument} failed"),
             Some(&why),
         );
-        // It was made for this port.
-        let _ = links.delete(device);
     }
 }
 
@@ -400,18 +348,6 @@ mod tests {
     }
 
     #[test]
-    fn a_tunnel_has_a_device_of_its_own() {
-        let tunnel = |text| Tunnel::of(&Iface::parse(text).unwrap());
-        let vxlan = tunnel("v,type=vxlan,exts=gbp").unwrap();
-        assert_eq!(vxlan.name, "vxlan_sys_4789");
-        assert_eq!(vxlan.kind, TunnelKind::Vxlan { gbp: true });
-        let geneve = tunnel("g,type=geneve,dst_port=6082").unwrap();
-        assert_eq!((geneve.name.as_str(), geneve.udp), ("genev_sys_6082", 6082));
-        assert_eq!(tunnel("g,type=gre").unwrap().name, "gre_sys");
-        assert_eq!(tunnel("v,type=internal"), None);
-    }
-
-    #[test]
     fn tunnels_are_told_by_name() {
         let port = |name: &str| Vport {
             kind: vport_type::NETDEV,
@@ -426,6 +362,10 @@ mod tests {
         assert_eq!(
             Kind::of(&port("genev_sys_6082")).to_string(),
             " (geneve: dst_port=6082, packet_type=ptap)"
+        );
+        assert_eq!(
+            Kind::of(&port("udp_sys_6635")).to_string(),
+            " (bareudp: dst_port=6635, packet_type=ptap)"
         );
     }
 }
