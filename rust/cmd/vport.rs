@@ -20,7 +20,10 @@ use crate::{
     },
     net::{
         autoload,
-        errno::EAFNOSUPPORT,
+        errno::{
+            EADDRINUSE,
+            EAFNOSUPPORT, //
+        },
         genetlink::{
             Command,
             Description,
@@ -336,15 +339,16 @@ fn group_policy(extensions: &odp::nlattr::Attr<'_>) -> Result<bool> {
     if extensions.payload().len() < odp::nlattr::HDRLEN {
         return Err(netlink::Error::new(EINVAL, c"extensions are too short"));
     }
-    match extensions
-        .nested()
-        .find(|attr| attr.kind() == vxlan_ext::GBP)
-    {
-        Some(gbp) if !gbp.payload().is_empty() => {
-            Err(netlink::Error::new(ERANGE, c"the GBP extension is a flag"))
+    let mut found = false;
+    for attr in extensions.nested() {
+        if attr.kind() == vxlan_ext::GBP {
+            if !attr.payload().is_empty() {
+                return Err(netlink::Error::new(ERANGE, c"the GBP extension is a flag"));
+            }
+            found = true;
         }
-        gbp => Ok(gbp.is_some()),
     }
+    Ok(found)
 }
 
 /// Puts the options of a port in a nest that was started.
@@ -416,8 +420,14 @@ impl Command for New {
                 None => 0,
             },
         };
-        let no_device =
-            |err| netlink::Error::new(err, c"cannot create the port's device").with_attr(name);
+        let no_device = |err| {
+            let taken = [EEXIST, EBUSY, EADDRINUSE].contains(&err);
+            let text = match taken {
+                true => c"the port's name, or its tunnel, is taken",
+                false => c"cannot create the port's device",
+            };
+            netlink::Error::new(err, text).with_attr(name)
+        };
         let port = match kind {
             vport_type::INTERNAL => {
                 Vport::add_internal(&dp, info.net(), params, &guard).map_err(no_device)?

@@ -34,6 +34,8 @@ pub(crate) const ENODATA: Error = error(bindings::ENODATA);
 pub(crate) const EOPNOTSUPP: Error = error(bindings::EOPNOTSUPP);
 /// Address family not supported by the protocol.
 pub(crate) const EAFNOSUPPORT: Error = error(bindings::EAFNOSUPPORT);
+/// Address already in use.
+pub(crate) const EADDRINUSE: Error = error(bindings::EADDRINUSE);
 /// Network is down.
 pub(crate) const ENETDOWN: Error = error(bindings::ENETDOWN);
 /// Transport endpoint is not connected.

@@ -26,7 +26,7 @@ extern "C" {
 pub(crate) fn create(
     net: &Net,
     name: &CStr,
-    options: &Options,
+    options: &mut Options,
     rtnl: &RtnlGuard,
 ) -> Result<OwnedLink> {
     // SAFETY: The namespace is valid, the name is a string, and the RTNL is held.

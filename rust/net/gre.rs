@@ -23,7 +23,12 @@ extern "C" {
 }
 
 /// Makes a device that tells and is told of the tunnel with each packet.
-pub(crate) fn create(net: &Net, name: &CStr, _: &Options, rtnl: &RtnlGuard) -> Result<OwnedLink> {
+pub(crate) fn create(
+    net: &Net,
+    name: &CStr,
+    _: &mut Options,
+    rtnl: &RtnlGuard,
+) -> Result<OwnedLink> {
     // SAFETY: The namespace is valid, the name is a string, and the RTNL is held.
     let dev = unsafe { ovs_gre_create(net.as_raw(), name.as_char_ptr()) };
     // SAFETY: The function returns a device just registered, of a kind that user space can delete as

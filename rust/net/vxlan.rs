@@ -22,7 +22,7 @@ extern "C" {
     fn ovs_vxlan_create(
         net: *mut c_void,
         name: *const c_char,
-        dst_port: u16,
+        dst_port: *mut u16,
         gbp: bool,
     ) -> *mut c_void;
 }
@@ -31,15 +31,15 @@ extern "C" {
 pub(crate) fn create(
     net: &Net,
     name: &CStr,
-    options: &Options,
+    options: &mut Options,
     rtnl: &RtnlGuard,
 ) -> Result<OwnedLink> {
-    // SAFETY: The namespace is valid, the name is a string, and the RTNL is held.
+    // SAFETY: The namespace is valid, the name is a string, the port is ours, and the RTNL is held.
     let dev = unsafe {
         ovs_vxlan_create(
             net.as_raw(),
             name.as_char_ptr(),
-            options.dst_port,
+            &raw mut options.dst_port,
             options.gbp,
         )
     };

@@ -35,9 +35,9 @@ pub struct Options {
 
 /// Makes the device of a port, with a name, in a namespace.
 ///
-/// Called with the RTNL held. Fails with the error of the driver; `EEXIST`, most likely, because the
-/// name or the UDP port is taken.
-pub type Create = fn(&Net, &CStr, &Options, &RtnlGuard) -> Result<OwnedLink>;
+/// Called with the RTNL held. Changes the options to what the driver has made of them. Fails with the
+/// error of the driver; `EEXIST`, most likely, because the name or the UDP port is taken.
+pub type Create = fn(&Net, &CStr, &mut Options, &RtnlGuard) -> Result<OwnedLink>;
 
 /// A kind of ports.
 #[derive(Clone, Copy)]
@@ -55,7 +55,7 @@ pub(crate) struct Tunnel {
     pub(super) link: OwnedLink,
     /// The kind of the port: a copy, since the port may outlive the module that brought it.
     pub(crate) kind: Kind,
-    /// What the port was made with.
+    /// What the device was made with.
     pub(crate) options: Options,
 }
 
@@ -65,10 +65,10 @@ impl Tunnel {
         kind: &'static Kind,
         net: &Net,
         name: &CStr,
-        options: Options,
+        mut options: Options,
         rtnl: &RtnlGuard,
     ) -> Result<Self> {
-        let link = (kind.create)(net, name, &options, rtnl)?;
+        let link = (kind.create)(net, name, &mut options, rtnl)?;
         if let Err(err) = link.open(rtnl) {
             link.delete(rtnl);
             return Err(err);

@@ -95,7 +95,18 @@ class Message:
         (_, self.type, self.flags, self.seq, self.pid) = struct.unpack_from("=IHHII", data)
         self.cmd, self.version = struct.unpack_from("=BB", data, 16)
         self.dp_ifindex = struct.unpack_from("=i", data, 20)[0] if len(data) >= 24 else None
-        self.attrs = parse(data[24:])
+        self.body = data[24:]
+        self.attrs = parse(self.body)
+
+    def whole(self, kind):
+        """The bytes of the first attribute of this type, with its header, flags and padding."""
+        at = 0
+        for found, data in self.attrs:
+            end = at + (4 + len(data) + 3 & ~3)
+            if found == kind:
+                return self.body[at:end]
+            at = end
+        return None
 
     def get(self, kind, default=None):
         """The last attribute of this type."""
