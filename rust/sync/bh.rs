@@ -14,7 +14,13 @@
 use super::rcu;
 use crate::bindings;
 use core::marker::PhantomData;
-use kernel::types::NotThreadSafe;
+use kernel::{
+    sync::rcu::{
+        read_lock,
+        Guard, //
+    },
+    types::NotThreadSafe, //
+};
 
 /// Evidence that bottom halves are disabled on this CPU.
 ///
@@ -29,11 +35,12 @@ impl<'a> Bh<'a> {
     /// Disables bottom halves until the guard is dropped.
     #[inline]
     pub(crate) fn disable() -> BhGuard {
+        let guard = read_lock();
         // SAFETY: May be called anywhere but in a hard interrupt, where no Rust code of a module
         // that owns no interrupt runs.
         unsafe { bindings::local_bh_disable() };
         // INVARIANT: Bottom halves were disabled just now, and this guard enables them again.
-        BhGuard(NotThreadSafe)
+        BhGuard(guard)
     }
 
     /// Claims that bottom halves are disabled.
@@ -63,12 +70,13 @@ impl<'a> Bh<'a> {
     }
 }
 
-/// Keeps bottom halves disabled.
+/// Keeps bottom halves disabled, in an RCU read-side section of its own: what the kernel calls
+/// `rcu_dereference()` in wants to see one, and asks lockdep.
 ///
 /// # Invariants
 ///
 /// Bottom halves are disabled on the current CPU while a value of this type exists.
-pub(crate) struct BhGuard(NotThreadSafe);
+pub(crate) struct BhGuard(Guard);
 
 impl BhGuard {
     /// The evidence, for as long as the guard is held.

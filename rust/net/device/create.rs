@@ -35,6 +35,7 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::{
+        rcu::read_lock,
         Arc,
         ArcBorrow, //
     }, //
@@ -120,6 +121,8 @@ impl<O: DeviceOps> Table<O> {
                 &*memory_of::<O>(dev),
             )
         };
+        // Bottom halves are enough for us, but not for what asks lockdep on the way.
+        let _rcu = read_lock();
         let len = skb.len();
         let result = match memory.private.get(bh.rcu()) {
             Some(private) => O::start_xmit(private, dev, skb, bh),
