@@ -53,7 +53,7 @@ void ovs_helper_ip_fragment(struct net *net, struct sk_buff *skb,
 			    void *context)
 {
 	struct ovs_fragment_route route = {
-		.refdst = skb->_skb_refdst,
+		.refdst = skb_dstref_steal(skb),
 		.inner_protocol = skb->inner_protocol,
 		.output = output,
 		.context = context,
