@@ -47,7 +47,7 @@ leak_check() {
 	# Caches that grow by themselves with any activity are not evidence.
 	awk -v n="$n" '
 		NR == FNR { before[$1] = $2; next }
-		$1 ~ /^(dentry|inode_cache|.*_inode_cache|filp|vm_area_struct|anon_vma.*|maple_node|radix_tree_node|buffer_head|kernfs_node_cache|lsm_inode_cache|ext4_.*|pid|task_struct|signal_cache|sighand_cache|cred.*|files_cache|mm_struct|pde_opener|seq_file|shmem_.*|ovl_.*|vmap_area|names_cache|ftrace_event_field|trace_event_file)$/ { next }
+		$1 ~ /^(dentry|inode_cache|.*_inode_cache|filp|vm_area_struct|anon_vma.*|maple_node|radix_tree_node|buffer_head|kernfs_node_cache|lsm_inode_cache|ext4_.*|pid|task_struct|signal_cache|sighand_cache|cred.*|files_cache|mm_struct|pde_opener|seq_file|shmem_.*|ovl_.*|vmap_area|names_cache|ftrace_event_field|trace_event_file|kmemleak_object|debug_objects_cache)$/ { next }
 		{
 			grown = $2 - before[$1]
 			limit = $1 ~ /^meminfo/ ? n * 4 : 64 + n / 10
