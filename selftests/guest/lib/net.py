@@ -88,14 +88,20 @@ def up(name):
         fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), flags | 1))
 
 
-def remove_module(name):
-    """Unloads a module, but not those that it uses, as soon as that is possible."""
+def try_remove_module(name):
+    """Unloads a module, but not those that it uses, if that is possible; whether it is gone."""
     libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(176, name.encode(), os.O_NONBLOCK) == 0 or ctypes.get_errno() == errno.ENOENT
 
-    def removed():
-        return libc.syscall(176, name.encode(), os.O_NONBLOCK) == 0 or ctypes.get_errno() == errno.ENOENT
 
-    wait_for(removed, f"unloading {name}")
+def remove_module(name):
+    """The same, as soon as it is possible."""
+    wait_for(lambda: try_remove_module(name), f"unloading {name}")
+
+
+def dumpable():
+    """After a change of its user, the process may again do what concerns itself."""
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
 
 
 def ifindex(name):

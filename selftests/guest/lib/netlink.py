@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Generic netlink over a plain socket: every byte is the test's own choice."""
 
+import contextlib
 import errno
 import os
 import select
@@ -125,13 +126,13 @@ class Socket:
 
     families = {}
 
-    def __init__(self):
+    def __init__(self, pid=0):
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        if os.geteuid() == 0:
+        with contextlib.suppress(PermissionError):
             self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
-        self.sock.bind((0, 0))
+        self.sock.bind((pid, 0))
         self.pid = self.sock.getsockname()[0]
         self.seq = 0
 
