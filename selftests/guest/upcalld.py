@@ -3,103 +3,22 @@
 # timeout: 180
 """ovs-upcalld as a learning switch: flooding, learning, moves, aging, VLANs, start and end."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import tempfile
 
 from lib import net, ovs, packet
-from lib.ktap import defer, equal, find_module, main, show, test, true
+from lib.ktap import equal, main, test, true
 from lib.net import Wire
-from lib.ovs import Datapath
+from lib.switch import PORTS, Upcalld, dropped, expect, flooded, frame, learn, reaches, setup, station, wires
 
-PORTS = (1, 2, 3, 4)
-wires = {}
 dp = None
 
 
-def setup():
-    net.load()
-    find_module()
-    net.quiet_devices()
-    for i in PORTS:
-        net.veth(f"p{i}", f"e{i}")
-    switch()
-
-
-def switch():
-    """A datapath with all ports."""
+def start():
     global dp
-    dp = Datapath()
-    for i in PORTS:
-        dp.add(f"p{i}", number=i)
-        wires[i] = Wire(f"e{i}")
-
-
-class Upcalld:
-    """The daemon, for as long as a test runs."""
-
-    def __init__(self, *options):
-        for wire in wires.values():
-            wire.drain()
-        self.log = tempfile.NamedTemporaryFile("w+", encoding="utf-8")
-        command = ["ovs-upcalld", *options, "dp0"]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
-        defer(self.end)
-        net.wait_for(lambda: self.process.poll() is not None or "dispatch mode" in self.said(), "ovs-upcalld starts")
-        true(self.process.poll() is None, self.said())
-
-    def said(self):
-        with open(self.log.name, encoding="utf-8") as log:
-            return log.read()
-
-    def end(self, number=signal.SIGTERM):
-        """Its exit status."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-
-
-def station(number):
-    return bytes.fromhex("0200000001") + bytes([number])
-
-
-counter = 0
-
-
-def frame(src, dst, tags=()):
-    """Each is another one."""
-    global counter
-    counter += 1
-    body = packet.ipv4(packet.udp(f"number {counter:6}".encode()), packet.UDP)
-    return packet.tagged(packet.pad(packet.ether(body, 0x0800, src, dst)), *tags)
-
-
-def expect(data, port, *ports, tags=None, sent=()):
-    """A packet from a station comes out of these ports alone. Tags: {port: tags}, for those who get any."""
-    wires[port].send(packet.tagged(data, *sent))
-    for i in ports:
-        got = wires[i].receive()
-        wanted = packet.tagged(data, *(tags or {}).get(i, ()))
-        true(got == wanted, f"port {i} got {show(got)}, wanted {show(wanted)}")
-    for i in PORTS:
-        extra = wires[i].drain()
-        true(not extra, f"port {i} got more: {extra}")
-
-
-def dropped(data, port, *ports, tags=None, sent=(), after=()):
-    """A packet does not come out anywhere; one after it that is flooded does."""
-    wires[port].send(packet.tagged(data, *sent))
-    expect(frame(station(0x77), packet.BROADCAST), port, *ports, tags=tags, sent=after)
-
-
-def learn(number, port):
-    expect(frame(station(number), packet.BROADCAST), port, *(i for i in PORTS if i != port))
+    dp = setup()
 
 
 @test
@@ -154,21 +73,6 @@ def move():
         learn(1, port)
         # Flows to where it was are replaced within a round.
         net.wait_for(lambda p=port: reaches(2, 1, p), "packets follow it")
-
-
-def reaches(src, dst, port):
-    """Whether a packet from a station comes out of this port alone."""
-    data = frame(station(src), station(dst))
-    wires[src].send(data)
-    got = {i: wires[i].receive(0.5 if i == port else 0) for i in sorted(PORTS, key=lambda i: i != port)}
-    return [i for i in PORTS if got[i] is not None] == [port] and got[port] == data
-
-
-def flooded(src, dst):
-    data = frame(station(src), station(dst))
-    wires[src].send(data)
-    got = [wires[i].receive(0.5) for i in PORTS if i != src]
-    return got == [data] * (len(PORTS) - 1)
 
 
 @test
@@ -426,4 +330,4 @@ def datapath_deleted():
 
 if __name__ == "__main__":
     os.environ["LC_ALL"] = "C"
-    main(setup)
+    main(start)

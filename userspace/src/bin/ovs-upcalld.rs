@@ -218,11 +218,12 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         max_revalidator: arguments.max_revalidator,
         keep_flows: arguments.keep_flows,
     };
-    let mut engine = Engine::start(name, policy, &config, move |error| {
+    let engine = Engine::start(name, policy, &config, move |error| {
         // Nobody to tell: the program is ending already.
         let _ = sender.send(Event::Failure(error));
     })?;
 
+    let control = engine.control();
     let interval = arguments.stats_interval.map(Duration::from_millis);
     let outcome = loop {
         let event = match interval {
@@ -233,11 +234,11 @@ fn run(arguments: Arguments) -> Result<(), Error> {
             Ok(Event::End) | Err(mpsc::RecvTimeoutError::Disconnected) => break Ok(()),
             Ok(Event::Failure(error)) => break Err(error),
             Ok(Event::PrintStats) | Err(mpsc::RecvTimeoutError::Timeout) => {
-                print(&engine.stats().to_string());
+                print(&control.report().line());
             }
         }
     };
-    print(&engine.stop().to_string());
+    print(&engine.stop().line());
     outcome
 }
 

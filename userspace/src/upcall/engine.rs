@@ -3,6 +3,7 @@
 //! The engine as a whole: starting it, asking how it is, stopping it.
 
 use super::{
+    control::Control,
     dispatch,
     flow_cache::FlowCache,
     handler::{
@@ -10,6 +11,7 @@ use super::{
         Handler, //
     },
     limit::FlowLimit,
+    orders::Orders,
     policy::Policy,
     ports::{
         self,
@@ -18,6 +20,7 @@ use super::{
         Ports, //
     },
     rate_limit::RateLimit,
+    report::Report,
     revalidator::{
         self,
         Revalidator, //
@@ -25,14 +28,16 @@ use super::{
     shared::Shared,
     stats::{
         Counters,
-        Stats, //
+        HandlerCounters,
+        RoundCounters, //
     },
     time::Millis,
     ufid::Ufids,
-    wakeup::{
-        Bell,
-        Stop, //
+    unixctl::{
+        self,
+        Server, //
     },
+    wakeup::Stop,
 };
 use crate::client::{
     self,
@@ -45,29 +50,20 @@ use odp::uapi::user_features;
 use rustix::io::Errno;
 use std::{
     fs, io,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{
-            SocketAddr,
-            UnixListener, //
-        },
-    },
+    os::unix::net::UnixListener,
     panic::{
         self,
         AssertUnwindSafe, //
     },
-    sync::{
-        Arc,
-        atomic::{
-            AtomicUsize,
-            Ordering, //
-        },
-    },
+    sync::{Arc, atomic::AtomicBool},
     thread::{
         self,
         JoinHandle, //
     },
 };
+
+/// Called when an engine cannot go on.
+type OnFailure = Arc<dyn Fn(Error) + Send + Sync>;
 
 /// The result of what an engine does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -157,9 +153,8 @@ pub struct Engine {
     keep_flows: bool,
     /// The features the datapath shall have afterwards.
     features: u32,
-    lost_before: u64,
     /// Held as long as the engine serves the datapath.
-    _lock: UnixListener,
+    lock: UnixListener,
 }
 
 /// The processors of the machine, present or not: the highest number plus one.
@@ -180,9 +175,9 @@ fn online_cpus() -> usize {
 
 /// Makes sure that no other engine serves the datapath, in this network namespace.
 ///
-/// The lock is a socket in the abstract name space, which vanishes with its process.
+/// The lock is the socket for commands, whose address vanishes with its process.
 fn lock(name: &str) -> Result<UnixListener> {
-    let address = SocketAddr::from_abstract_name(format!("openvswitch-rs/upcall/{name}"))?;
+    let address = unixctl::address(name)?;
     UnixListener::bind_addr(&address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Error::Busy(name.into()),
         _ => error.into(),
@@ -268,7 +263,6 @@ impl Engine {
             &pids,
         )?;
 
-        let limit = FlowLimit::new(config.flow_limit);
         let shared = Arc::new(Shared {
             name: name.into(),
             dp_ifindex: datapath.ifindex,
@@ -278,9 +272,13 @@ impl Engine {
             flows: FlowCache::new(),
             ufids: Ufids::new(),
             counters: Counters::default(),
-            flow_limit: AtomicUsize::new(limit.current()),
+            handlers: pids.iter().copied().map(HandlerCounters::new).collect(),
+            rounds: RoundCounters::default(),
+            limit: FlowLimit::new(config.flow_limit),
+            megaflows: AtomicBool::new(true),
             stop: Stop::new()?,
-            bell: Bell::default(),
+            orders: Orders::default(),
+            lost_before: datapath.stats.n_lost,
             complaints: RateLimit::new(5, 5_000),
             crowded: RateLimit::new(1, 60_000),
         });
@@ -290,10 +288,9 @@ impl Engine {
             threads: Vec::new(),
             keep_flows: false,
             features: features & !user_features::DISPATCH_UPCALL_PER_CPU,
-            lost_before: datapath.stats.n_lost,
-            _lock: lock,
+            lock: lock,
         };
-        let started = engine.bring_up(sockets, events, limit, config, Arc::new(on_failure));
+        let started = engine.bring_up(sockets, events, config, Arc::new(on_failure));
         if let Err(error) = started {
             engine.stop();
             return Err(error);
@@ -302,10 +299,7 @@ impl Engine {
         log::info!(
             "{name}: serving {} ports, Datapath dispatch mode: {}, {} handlers",
             engine.shared.ports.len(),
-            match engine.shared.ports.dispatch() {
-                Dispatch::PerCpu => "per-cpu",
-                Dispatch::PerVport { .. } => "per-vport",
-            },
+            engine.shared.ports.dispatch().name(),
             pids.len(),
         );
         Ok(engine)
@@ -315,9 +309,8 @@ impl Engine {
         &mut self,
         sockets: Vec<Socket>,
         events: Socket,
-        limit: FlowLimit,
         config: &Config,
-        on_failure: Arc<dyn Fn(Error) + Send + Sync>,
+        on_failure: OnFailure,
     ) -> Result<()> {
         let shared = self.shared.clone();
         shared.sync_ports(&mut self.client)?;
@@ -325,22 +318,35 @@ impl Engine {
         self.client.flush_flows(shared.dp_ifindex)?;
 
         for (number, socket) in sockets.into_iter().enumerate() {
-            let handler = Handler::new(shared.clone(), socket)?;
+            let handler = Handler::new(shared.clone(), number, socket)?;
             let run = move || handler.run();
             self.spawn(format!("handler{number}"), &on_failure, run)?;
         }
         let interval = config.max_revalidator;
-        let revalidator = Revalidator::new(shared.clone(), limit, config.max_idle, interval)?;
+        let revalidator = Revalidator::new(shared.clone(), config.max_idle, interval)?;
         self.spawn("revalidator".into(), &on_failure, move || revalidator.run())?;
         let monitor = Monitor::new(shared, events)?;
-        self.spawn("ports".into(), &on_failure, move || monitor.run())
+        self.spawn("ports".into(), &on_failure, move || monitor.run())?;
+        for listener in [self.lock.try_clone()?] {
+            self.serve(listener, &on_failure)?;
+        }
+        Ok(())
+    }
+
+    /// Answers commands that come through a socket.
+    fn serve(&mut self, listener: UnixListener, on_failure: &OnFailure) -> Result<()> {
+        let server = Server::new(listener, Arc::new(self.control()))?;
+        let shared = self.shared.clone();
+        self.spawn("control".into(), on_failure, move || {
+            Ok(server.run(&shared.stop)?)
+        })
     }
 
     /// Starts a thread that tells when it fails.
     fn spawn(
         &mut self,
         name: String,
-        on_failure: &Arc<dyn Fn(Error) + Send + Sync>,
+        on_failure: &OnFailure,
         run: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let on_failure = on_failure.clone();
@@ -354,33 +360,23 @@ impl Engine {
         Ok(())
     }
 
-    /// How it is doing.
-    pub fn stats(&mut self) -> Stats {
-        let datapath = self
-            .client
-            .datapath(DatapathId::Index(self.shared.dp_ifindex));
-        Stats {
-            counts: self.shared.counters.read(),
-            flows: self.shared.flows.len(),
-            flow_limit: self.shared.flow_limit.load(Ordering::Relaxed),
-            lost: datapath
-                .ok()
-                .map(|dp| dp.stats.n_lost.saturating_sub(self.lost_before)),
-        }
+    /// Controls it, and tells how it is doing.
+    pub fn control(&self) -> Control {
+        Control::new(self.shared.clone())
     }
 
     /// Stops it: no upcalls are sent any more, its threads end, its flows are removed.
     ///
-    /// Returns what [`Engine::stats`] said last before the flows were.
-    pub fn stop(mut self) -> Stats {
-        let stats = self.stats();
+    /// Returns how it was doing last before the flows were.
+    pub fn stop(mut self) -> Report {
+        let report = self.control().report();
         if let Err(error) = self.withdraw() {
             if !error.is(Errno::NODEV) {
                 log::warn!("{}: cannot end upcalls: {error}", self.shared.name);
             }
         }
         self.shared.stop.stop();
-        self.shared.bell.ring();
+        self.shared.orders.bell.ring();
         for thread in self.threads.drain(..) {
             // A panic has been told of.
             let _ = thread.join();
@@ -390,7 +386,7 @@ impl Engine {
                 log::warn!("{}: cannot remove flows: {error}", self.shared.name);
             }
         }
-        stats
+        report
     }
 
     /// Has the datapath send no more upcalls here.

@@ -23,6 +23,8 @@ use super::{
 use crate::client::Ufid;
 use odp::{
     Key,
+    key::WORDS,
+    nlattr::NoRoom,
     uapi::FlowStats, //
 };
 use std::sync::{
@@ -47,6 +49,9 @@ pub enum Phase {
     /// The datapath does not have it any more, or never had.
     Gone,
 }
+
+/// The mask of a flow that matches whatever its key has.
+pub const EXACT: Key = zerocopy::transmute!([u64::MAX; WORDS]);
 
 /// A flow.
 #[derive(Debug)]
@@ -187,6 +192,14 @@ impl Flow {
         }
         state.missed_dumps += 1;
         state.missed_dumps >= MISSED_DUMPS
+    }
+
+    /// The attributes of its mask, for the key that its own attributes mean. `None`: it is
+    /// [`EXACT`], and the datapath knows better what that means.
+    pub fn mask_attrs(&self, key: &Key) -> Result<Option<Vec<u8>>, NoRoom> {
+        let exact = *self.mask == EXACT;
+        let attrs = (!exact).then(|| wire::mask_attrs(key, &self.mask));
+        attrs.transpose()
     }
 
     /// Calls `f` with the flow as a policy sees it; `None` if its key makes no sense.

@@ -22,6 +22,7 @@ use super::{
         Port,
         Verdict, //
     },
+    report::Gauge,
     time::Millis,
 };
 use crate::{
@@ -133,7 +134,7 @@ impl FlowFile {
     }
 
     /// What is done with a packet, and the bits that this depends on.
-    fn look_up(&self, key: &Key) -> (Actions, Key) {
+    fn today(&self, key: &Key) -> Decision {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut mask = least_mask(key);
         let rules = state.entries.iter().map(|entry| rules::Rule {
@@ -144,7 +145,10 @@ impl FlowFile {
         add_prerequisites(&mut mask);
         let entry = found.and_then(|place| state.entries.get(place));
         let actions = entry.map_or_else(Actions::drop, |entry| entry.actions.clone());
-        (actions, mask)
+        Decision {
+            actions,
+            mask: Some(mask),
+        }
     }
 }
 
@@ -223,26 +227,24 @@ fn add_prerequisites(mask: &mut Key) {
 
 impl Policy for FlowFile {
     fn decide(&self, miss: &Miss<'_>) -> Decision {
-        let (actions, mask) = self.look_up(miss.key);
-        Decision {
-            actions,
-            mask: Some(mask),
-        }
+        self.today(miss.key)
     }
 
     fn revalidate(&self, flow: &Installed<'_>, _now: Millis) -> Verdict {
-        let (actions, mask) = self.look_up(flow.key);
-        if mask != *flow.mask {
-            Verdict::Delete
-        } else if actions != *flow.actions {
-            Verdict::Modify(actions)
-        } else {
-            Verdict::Keep
-        }
+        flow.compare(self.today(flow.key))
     }
 
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        vec![Gauge {
+            name: "rules",
+            help: "Rules that are in force.",
+            value: u64::try_from(state.entries.len()).unwrap_or(u64::MAX),
+        }]
     }
 
     fn port_added(&self, port: &Port) {
@@ -292,7 +294,7 @@ mod tests {
 
     fn text(policy: &FlowFile, key: &Key) -> String {
         let mut text = String::new();
-        text::actions::format(&mut text, policy.look_up(key).0.as_bytes(), None);
+        text::actions::format(&mut text, policy.today(key).actions.as_bytes(), None);
         text
     }
 
@@ -307,7 +309,7 @@ mod tests {
         http.tp_dst = Be16::new(80);
         assert_eq!(text(&policy, &http), "1,2");
         // What follows a header comes with what says that it is there.
-        let (_, mask) = policy.look_up(&http);
+        let mask = policy.today(&http).mask.unwrap();
         assert_eq!((mask.ip_proto, mask.tp_dst.get()), (0xff, 0xffff));
         assert_eq!(mask.ipv4_src.get(), 0);
     }

@@ -6,6 +6,7 @@ use super::{
     actions::Actions,
     engine::Result,
     flow::{
+        EXACT,
         Flow,
         Phase, //
     },
@@ -37,7 +38,10 @@ use rustix::io::Errno;
 use std::{
     iter,
     os::fd::AsFd,
-    sync::Arc, //
+    sync::{
+        Arc,
+        atomic::Ordering, //
+    },
 };
 
 /// The most upcalls that are answered at once.
@@ -60,6 +64,7 @@ pub(super) fn open() -> Result<Socket> {
 /// Answers the upcalls of one socket.
 pub(super) struct Handler {
     shared: Arc<Shared>,
+    number: usize,
     upcalls: Socket,
     client: Client,
 }
@@ -85,10 +90,11 @@ impl Batch {
 }
 
 impl Handler {
-    pub(super) fn new(shared: Arc<Shared>, upcalls: Socket) -> Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, number: usize, upcalls: Socket) -> Result<Self> {
         let client = Client::with_families(shared.families.clone())?;
         Ok(Self {
             shared,
+            number,
             upcalls,
             client,
         })
@@ -107,10 +113,12 @@ impl Handler {
     fn receive(&mut self) -> Result<Batch> {
         let Self {
             shared,
+            number,
             upcalls,
             client,
         } = self;
         let port = upcalls.port();
+        let own = &shared.handlers[*number];
         let mut batch = Batch::default();
         for _ in 0..MAX_BATCH {
             match upcalls.receive() {
@@ -118,6 +126,7 @@ impl Handler {
                 Ok(Some(messages)) => {
                     for message in messages {
                         shared.counters.upcalls.count();
+                        own.upcalls.count();
                         match message.and_then(Upcall::parse) {
                             Ok(upcall) if upcall.dp_ifindex != shared.dp_ifindex => {}
                             Ok(upcall) => answer(shared, client, port, &upcall, &mut batch)?,
@@ -127,8 +136,9 @@ impl Handler {
                 }
                 Err(client::Error::Overrun) => {
                     shared.counters.overruns.count();
+                    own.overruns.count();
                     shared.complaints.warn(format_args!(
-                        "{}: upcalls lost: the receive buffer was full",
+                        "{}: lost packet on handler {number}: its receive buffer was full",
                         shared.name
                     ));
                 }
@@ -165,7 +175,7 @@ fn finish_put(shared: &Shared, flow: &Arc<Flow>, outcome: Result<(), KernelError
             flow.advance(Phase::Operational);
             // The revalidator has not looked at it while it was on its way.
             if shared.policy.generation() != flow.generation() {
-                shared.bell.ring();
+                shared.orders.bell.ring();
             }
         }
         Err(error) if error.errno == Errno::EXIST.raw_os_error() => {
@@ -263,6 +273,10 @@ fn flow_to_put(
     generation: u64,
     now: Millis,
 ) -> Option<Arc<Flow>> {
+    let mask = match shared.megaflows.load(Ordering::Relaxed) {
+        true => mask,
+        false => &EXACT,
+    };
     let ufid = shared.ufids.of(key, mask);
     if let Some(flow) = shared.flows.get(&ufid) {
         // Its packets were on their way up when it was put, or the datapath has lost it.
@@ -285,14 +299,14 @@ fn flow_to_put(
 
 /// The request that puts a flow.
 fn put(shared: &Shared, flow: &Flow, key: &Key) -> client::Result<Request> {
-    let mask = wire::mask_attrs(key, &flow.mask)?;
+    let mask = flow.mask_attrs(key)?;
     let actions = flow.actions();
     let put = FlowPut {
         id: FlowId {
             ufid: Some(flow.ufid),
             key: Some(&flow.key),
         },
-        mask: Some(&mask),
+        mask: mask.as_deref(),
         actions: Some(actions.as_bytes()),
         create: true,
         ..FlowPut::default()

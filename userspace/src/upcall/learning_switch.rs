@@ -30,6 +30,7 @@ use super::{
         Verdict, //
     },
     rate_limit::RateLimit,
+    report::Gauge,
     time::Millis, //
 };
 use forward::forward;
@@ -331,9 +332,11 @@ impl Policy for LearningSwitch {
 
     fn revalidate(&self, flow: &Installed<'_>, _now: Millis) -> Verdict {
         let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
-        let (mask, actions) = match self.admit(&ports, flow.key) {
-            Admission::Refused(None) => return Verdict::Delete,
-            Admission::Refused(Some(mask)) => (mask, Actions::drop()),
+        match self.admit(&ports, flow.key) {
+            Admission::Refused(mask) => flow.compare(Decision {
+                actions: Actions::drop(),
+                mask,
+            }),
             Admission::Admitted(packet) => {
                 let mut table = self.table();
                 let source = (packet.vid, flow.key.eth_src);
@@ -342,15 +345,11 @@ impl Policy for LearningSwitch {
                 }
                 let destination = self.destination(&mut table, &packet, flow.key);
                 drop(table);
-                (packet.mask, self.route(&ports, &packet, destination))
+                flow.compare(Decision {
+                    actions: self.route(&ports, &packet, destination),
+                    mask: Some(packet.mask),
+                })
             }
-        };
-        if mask != *flow.mask {
-            Verdict::Delete
-        } else if actions != *flow.actions {
-            Verdict::Modify(actions)
-        } else {
-            Verdict::Keep
         }
     }
 
@@ -382,6 +381,14 @@ impl Policy for LearningSwitch {
         drop(ports);
         self.table().forget_port(number);
         self.changed();
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        vec![Gauge {
+            name: "stations",
+            help: "Stations whose port is known.",
+            value: u64::try_from(self.stations()).unwrap_or(u64::MAX),
+        }]
     }
 
     fn tick(&self, now: Millis) {

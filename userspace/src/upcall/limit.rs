@@ -6,6 +6,10 @@
 //! stay wrong for long, so the limit falls; when rounds are quick, it rises again.
 
 use super::time::Millis;
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering, //
+};
 
 /// Where the limit starts, unless the configured one is lower.
 const START: usize = 10_000;
@@ -25,10 +29,10 @@ const QUICK: Millis = 1_000;
 const CROWDED_IDLE: Millis = 100;
 
 /// The dynamic flow limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct FlowLimit {
     configured: usize,
-    current: usize,
+    current: AtomicUsize,
 }
 
 /// How hard a round has to clean up.
@@ -45,19 +49,25 @@ impl FlowLimit {
     pub fn new(configured: usize) -> Self {
         Self {
             configured,
-            current: START.min(configured),
+            current: AtomicUsize::new(START.min(configured)),
         }
     }
 
     /// The limit now: no flow is installed when there are this many.
     pub fn current(&self) -> usize {
-        self.current
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// Sets the limit by hand. It moves from there.
+    pub fn set(&self, limit: usize) {
+        let limit = limit.min(self.configured);
+        self.current.store(limit, Ordering::Relaxed);
     }
 
     /// Takes into account that dumping and checking `flows` flows took `duration`.
-    pub fn after_round(&mut self, flows: usize, duration: Millis) {
+    pub fn after_round(&self, flows: usize, duration: Millis) {
         let duration = duration.max(1);
-        let limit = self.current;
+        let limit = self.current();
         let seconds = usize::try_from(duration / 1000).unwrap_or(usize::MAX);
         // The flows that could have been looked after in a second at this speed.
         let per_second = u64::try_from(flows)
@@ -73,14 +83,14 @@ impl FlowLimit {
         } else {
             limit
         };
-        self.current = wanted.max(FLOOR).min(self.configured);
+        self.set(wanted.max(FLOOR));
     }
 
     /// How hard to clean up when there are `flows` flows that may idle for `max_idle`.
     pub fn pressure(&self, flows: usize, max_idle: Millis) -> Pressure {
-        if flows > self.current.saturating_mul(2) {
+        if flows > self.current().saturating_mul(2) {
             Pressure::Flush
-        } else if flows > self.current {
+        } else if flows > self.current() {
             Pressure::Idle(CROWDED_IDLE.min(max_idle))
         } else {
             Pressure::Idle(max_idle)
@@ -94,10 +104,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn after(current: usize, flows: usize, duration: Millis) -> usize {
-        let mut limit = FlowLimit {
-            configured: 200_000,
-            current,
-        };
+        let limit = FlowLimit::new(200_000);
+        limit.set(current);
         limit.after_round(flows, duration);
         limit.current()
     }
@@ -128,6 +136,17 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_set_by_hand_moves_on() {
+        let limit = FlowLimit::new(5_000);
+        limit.set(10_000);
+        assert_eq!(limit.current(), 5_000);
+        limit.set(50);
+        assert_eq!(limit.current(), 50);
+        limit.after_round(40, 10);
+        assert_eq!(limit.current(), 1_050);
+    }
+
+    #[test]
     fn pressure_grows_with_the_crowd() {
         let limit = FlowLimit::new(1_000);
         assert_eq!(limit.pressure(1_000, 10_000), Pressure::Idle(10_000));
@@ -143,7 +162,7 @@ mod tests {
             configured in 0usize..400_000,
             rounds in prop::collection::vec((any::<usize>(), any::<Millis>()), 0..50),
         ) {
-            let mut limit = FlowLimit::new(configured);
+            let limit = FlowLimit::new(configured);
             for (flows, duration) in rounds {
                 limit.after_round(flows, duration);
                 prop_assert!(limit.current() <= configured);

@@ -8,9 +8,11 @@
 
 use super::{
     actions::Actions,
+    report::Gauge,
     time::Millis, //
 };
 use odp::Key;
+use std::iter;
 
 /// A port of the datapath.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,27 @@ pub struct Installed<'a> {
     pub actions: &'a Actions,
 }
 
+impl Installed<'_> {
+    /// What becomes of the flow if this would be decided on its packets today.
+    ///
+    /// A flow that matches more bits than it must is right.
+    pub fn compare(&self, today: Decision) -> Verdict {
+        let covers = |mask: &Key| {
+            let words = iter::zip(self.mask.words(), mask.words());
+            words.into_iter().all(|(has, needs)| needs & !has == 0)
+        };
+        match today.mask {
+            Some(mask) if covers(&mask) => {}
+            _ => return Verdict::Delete,
+        }
+        if today.actions == *self.actions {
+            Verdict::Keep
+        } else {
+            Verdict::Modify(today.actions)
+        }
+    }
+}
+
 /// What a flow has seen since the policy was last told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -107,5 +130,45 @@ pub trait Policy: Send + Sync {
     /// Time has passed: called once in a while, at least every second.
     fn tick(&self, now: Millis) {
         let _ = now;
+    }
+
+    /// What it tells of itself to those who ask the engine how it is doing.
+    fn gauges(&self) -> Vec<Gauge> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::actions::Builder,
+        *, //
+    };
+
+    #[test]
+    fn installed_flows_are_compared_with_what_they_should_be() {
+        let mask = |eth_src| Key {
+            eth_src,
+            ..Key::ZERO
+        };
+        let actions = Builder::new().output(1).build();
+        let wide = mask([0xff, 0xff, 0, 0, 0, 0]);
+        let flow = Installed {
+            key: &Key::ZERO,
+            mask: &wide,
+            actions: &actions,
+        };
+        let today = |actions: &Actions, mask| {
+            let actions = actions.clone();
+            flow.compare(Decision { actions, mask })
+        };
+        assert_eq!(today(&actions, Some(wide)), Verdict::Keep);
+        let other = Actions::drop();
+        assert_eq!(today(&other, Some(wide)), Verdict::Modify(other.clone()));
+        // It matches fewer bits than it must, or more.
+        assert_eq!(today(&actions, Some(mask([0xff; 6]))), Verdict::Delete);
+        let wider = mask([0xff, 0, 0, 0, 0, 0]);
+        assert_eq!(today(&actions, Some(wider)), Verdict::Keep);
+        assert_eq!(today(&actions, None), Verdict::Delete);
     }
 }

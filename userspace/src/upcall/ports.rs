@@ -54,6 +54,16 @@ pub(super) enum Dispatch {
     },
 }
 
+impl Dispatch {
+    /// What Open vSwitch calls it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::PerCpu => "per-cpu",
+            Self::PerVport { .. } => "per-vport",
+        }
+    }
+}
+
 /// The ports that are known, with their names.
 #[derive(Debug)]
 pub(super) struct Ports {
@@ -123,7 +133,7 @@ impl Shared {
             return Ok(());
         }
         log::info!("{}: port {}: {}", self.name, port.number, port.name);
-        self.bell.ring();
+        self.orders.bell.ring();
         if let Dispatch::PerVport { handlers, many } = self.ports.dispatch() {
             let pids = dispatch::per_vport(handlers, port.number, *many);
             match client.set_vport_pids(self.dp_ifindex, port.number, &pids) {
@@ -138,7 +148,7 @@ impl Shared {
     fn port_lost(&self, number: u32) {
         if self.ports.remove(&*self.policy, number) {
             log::info!("{}: port {number} is gone", self.name);
-            self.bell.ring();
+            self.orders.bell.ring();
         }
     }
 

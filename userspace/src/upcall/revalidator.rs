@@ -14,17 +14,13 @@ use super::{
         Flow,
         Phase, //
     },
-    limit::{
-        FlowLimit,
-        Pressure, //
-    },
+    limit::Pressure,
     policy::Verdict,
     shared::Shared,
     time::{
         self,
         Millis, //
     },
-    wire,
 };
 use crate::client::{
     self,
@@ -36,14 +32,7 @@ use crate::client::{
 };
 use odp::uapi::ufid_flags;
 use rustix::io::Errno;
-use std::{
-    iter,
-    sync::{
-        Arc,
-        atomic::Ordering, //
-    },
-    time::Duration,
-};
+use std::{iter, sync::Arc, time::Duration};
 
 /// Replies tell identifier and statistics alone.
 const TERSE: u32 = ufid_flags::OMIT_KEY | ufid_flags::OMIT_MASK | ufid_flags::OMIT_ACTIONS;
@@ -58,7 +47,6 @@ const CHUNK: usize = 1024;
 pub(super) struct Revalidator {
     shared: Arc<Shared>,
     client: Client,
-    limit: FlowLimit,
     /// How long a flow may idle.
     max_idle: Millis,
     /// The time between dumps.
@@ -78,18 +66,12 @@ enum Change {
 }
 
 impl Revalidator {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        limit: FlowLimit,
-        max_idle: Millis,
-        interval: Millis,
-    ) -> Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, max_idle: Millis, interval: Millis) -> Result<Self> {
         let client = Client::with_families(shared.families.clone())?;
         let generation = shared.policy.generation();
         Ok(Self {
             shared,
             client,
-            limit,
             max_idle,
             interval: interval.min(max_idle).max(PAUSE),
             dumps: 0,
@@ -102,17 +84,27 @@ impl Revalidator {
         let mut dump_at = time::now() + self.interval;
         while !self.shared.stop.is_on() {
             let start = time::now();
-            self.shared.policy.tick(start);
-            if start >= dump_at {
-                self.dump_round()?;
-                dump_at = start + self.interval;
+            let tasks = self.shared.orders.take();
+            if tasks.purge {
+                self.purge()?;
             }
-            self.policy_round()?;
+            if !tasks.paused {
+                self.shared.policy.tick(start);
+                if tasks.dump || start >= dump_at {
+                    self.dump_round()?;
+                    dump_at = start + self.interval;
+                }
+                self.policy_round()?;
+            }
+            self.shared.orders.finish(tasks);
             // A round that takes long leaves the handlers as long to themselves.
             let took = time::now().saturating_sub(start);
             std::thread::sleep(Duration::from_millis(took.clamp(PAUSE, self.interval)));
-            let rest = dump_at.saturating_sub(time::now());
-            self.shared.bell.wait(Duration::from_millis(rest));
+            let rest = match tasks.paused {
+                true => self.interval,
+                false => dump_at.saturating_sub(time::now()),
+            };
+            self.shared.orders.bell.wait(Duration::from_millis(rest));
         }
         Ok(())
     }
@@ -124,11 +116,12 @@ impl Revalidator {
         self.dump()?;
         let flows = self.shared.flows.len();
         let now = time::now();
-        self.limit.after_round(flows, now.saturating_sub(start));
-        let limit = self.limit.current();
-        self.shared.flow_limit.store(limit, Ordering::Relaxed);
+        let duration = now.saturating_sub(start);
+        self.shared.rounds.lock().add(flows, duration);
+        self.shared.limit.after_round(flows, duration);
+        let limit = self.shared.limit.current();
 
-        let pressure = self.limit.pressure(flows, self.max_idle);
+        let pressure = self.shared.limit.pressure(flows, self.max_idle);
         if pressure == Pressure::Flush {
             self.shared.crowded.warn(format_args!(
                 "{}: number of datapath flows ({flows}) twice as high as current dynamic flow \
@@ -159,6 +152,19 @@ impl Revalidator {
             self.shared.gone(&flow);
         }
         self.shared.flows.prune_masks();
+        Ok(())
+    }
+
+    /// Deletes all flows that the datapath has.
+    fn purge(&mut self) -> Result<()> {
+        let all = self
+            .shared
+            .flows
+            .select(|flow| matches!(flow.phase(), Phase::Operational | Phase::Evicting));
+        for chunk in all.chunks(CHUNK) {
+            let changes = chunk.iter().map(|flow| (flow.clone(), Change::Delete));
+            self.carry_out(changes.collect())?;
+        }
         Ok(())
     }
 
@@ -299,8 +305,9 @@ fn finish(
 
 fn modify(shared: &Shared, flow: &Flow, actions: &Actions) -> client::Result<Request> {
     let mask = flow
-        .with_installed(|installed| wire::mask_attrs(installed.key, installed.mask))
-        .transpose()?;
+        .with_installed(|installed| flow.mask_attrs(installed.key))
+        .transpose()?
+        .flatten();
     let put = FlowPut {
         id: FlowId {
             ufid: Some(flow.ufid),

@@ -8,15 +8,18 @@ use super::{
         Phase, //
     },
     flow_cache::FlowCache,
+    limit::FlowLimit,
+    orders::Orders,
     policy::Policy,
     ports::Ports,
     rate_limit::RateLimit,
-    stats::Counters,
-    ufid::Ufids,
-    wakeup::{
-        Bell,
-        Stop, //
+    stats::{
+        Counters,
+        HandlerCounters,
+        RoundCounters, //
     },
+    ufid::Ufids,
+    wakeup::Stop,
 };
 use crate::client::{
     Families,
@@ -25,8 +28,7 @@ use crate::client::{
 use std::sync::{
     Arc,
     atomic::{
-        AtomicUsize,
-        Ordering, //
+        AtomicBool, //
     },
 };
 
@@ -42,11 +44,17 @@ pub(super) struct Shared {
     pub(super) flows: FlowCache,
     pub(super) ufids: Ufids,
     pub(super) counters: Counters,
-    /// The dynamic flow limit, as the revalidator has set it.
-    pub(super) flow_limit: AtomicUsize,
+    /// Those of each handler.
+    pub(super) handlers: Vec<HandlerCounters>,
+    pub(super) rounds: RoundCounters,
+    pub(super) limit: FlowLimit,
+    /// Whether flows match no more than decisions depend on.
+    pub(super) megaflows: AtomicBool,
     pub(super) stop: Stop,
-    /// Wakes the revalidator.
-    pub(super) bell: Bell,
+    /// What the revalidator is asked for.
+    pub(super) orders: Orders,
+    /// The upcalls that the datapath had lost before.
+    pub(super) lost_before: u64,
     /// Complaints about single flows and packets.
     pub(super) complaints: RateLimit,
     /// Complaints that there are too many flows.
@@ -56,7 +64,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Whether another flow may be put.
     pub(super) fn has_room(&self) -> bool {
-        self.flows.len() < self.flow_limit.load(Ordering::Relaxed)
+        self.flows.len() < self.limit.current()
     }
 
     /// A flow is gone from the datapath, or never came there.

@@ -2,12 +2,16 @@
 
 //! What the engine counts.
 
-use std::{
-    fmt,
-    sync::atomic::{
+use super::time::Millis;
+use serde::Serialize;
+use std::sync::{
+    Mutex,
+    MutexGuard,
+    PoisonError,
+    atomic::{
         AtomicU64,
         Ordering, //
-    },
+    }, //
 };
 
 /// A count that many threads add to.
@@ -26,24 +30,47 @@ impl Counter {
     }
 }
 
+/// A count with its name and what it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The name of the field.
+    pub name: &'static str,
+    /// What was counted.
+    pub help: &'static str,
+    /// How many.
+    pub value: u64,
+}
+
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($(#[doc = $doc:literal] $name:ident,)*) => {
         /// The counters of an engine.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[$doc])* pub $name: Counter,)*
+            $(#[doc = $doc] pub $name: Counter,)*
         }
 
         /// What the counters of an engine said at one time.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct Counts {
-            $($(#[$doc])* pub $name: u64,)*
+            $(#[doc = $doc] pub $name: u64,)*
         }
 
         impl Counters {
             /// What they say now.
             pub fn read(&self) -> Counts {
                 Counts { $($name: self.$name.get(),)* }
+            }
+        }
+
+        impl Counts {
+            /// All of them.
+            pub fn all(&self) -> impl Iterator<Item = Count> {
+                [$(Count {
+                    name: stringify!($name),
+                    help: $doc.trim_ascii(),
+                    value: self.$name,
+                },)*]
+                .into_iter()
             }
         }
     };
@@ -84,66 +111,59 @@ counters! {
     execute_failed,
 }
 
-/// How an engine is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// What it has counted.
-    pub counts: Counts,
-    /// The flows it has in the datapath.
-    pub flows: usize,
-    /// How many it may have.
-    pub flow_limit: usize,
-    /// The upcalls the datapath has lost since the engine started; `None`: the datapath is gone.
-    pub lost: Option<u64>,
+/// The counters of one handler.
+#[derive(Debug)]
+pub struct HandlerCounters {
+    /// The netlink port of its socket.
+    pub port: u32,
+    /// Upcalls received.
+    pub upcalls: Counter,
+    /// Times its socket was full.
+    pub overruns: Counter,
 }
 
-impl fmt::Display for Stats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts {
-            upcalls,
-            misses,
-            actions,
-            bad,
-            overruns,
-            installed,
-            existed,
-            refused,
-            over_limit,
-            modified,
-            expired,
-            deleted,
-            vanished,
-            executed,
-            dropped,
-            execute_failed,
-        } = &self.counts;
-        write!(f, "upcalls:{upcalls} misses:{misses} ")?;
-        match self.lost {
-            Some(lost) => write!(f, "lost:{lost} ")?,
-            None => write!(f, "lost:? ")?,
+impl HandlerCounters {
+    /// Those of the handler that receives on a netlink port.
+    pub fn new(port: u32) -> Self {
+        Self {
+            port,
+            upcalls: Counter::default(),
+            overruns: Counter::default(),
         }
-        write!(
-            f,
-            "flows:{} limit:{} installed:{installed} modified:{modified} expired:{expired} \
-             deleted:{deleted} executed:{executed} dropped:{dropped}",
-            self.flows, self.flow_limit,
-        )?;
-        // What should not happen is told when it does.
-        for (name, count) in [
-            ("actions", actions),
-            ("bad", bad),
-            ("overruns", overruns),
-            ("existed", existed),
-            ("refused", refused),
-            ("over_limit", over_limit),
-            ("vanished", vanished),
-            ("execute_failed", execute_failed),
-        ] {
-            if *count > 0 {
-                write!(f, " {name}:{count}")?;
-            }
-        }
-        Ok(())
+    }
+}
+
+/// How the rounds of the revalidator went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rounds {
+    /// How many there were.
+    pub count: u64,
+    /// The flows there were, on a moving average.
+    pub average_flows: usize,
+    /// The most flows there were.
+    pub most_flows: usize,
+    /// How long the last one took.
+    pub duration: Millis,
+}
+
+impl Rounds {
+    /// A round with so many flows has taken so long.
+    pub fn add(&mut self, flows: usize, duration: Millis) {
+        self.count += 1;
+        self.average_flows = self.average_flows.midpoint(flows);
+        self.most_flows = self.most_flows.max(flows);
+        self.duration = duration;
+    }
+}
+
+/// The rounds, for several threads.
+#[derive(Debug, Default)]
+pub struct RoundCounters(Mutex<Rounds>);
+
+impl RoundCounters {
+    /// They can be changed, and read.
+    pub fn lock(&self) -> MutexGuard<'_, Rounds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,20 +172,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line() {
+    fn counts_have_names_and_explanations() {
         let counters = Counters::default();
-        counters.upcalls.count();
         counters.misses.count();
-        let mut stats = Stats {
-            counts: counters.read(),
-            flows: 1,
-            flow_limit: 10_000,
-            lost: Some(0),
+        let counts = counters.read();
+        let misses = counts.all().find(|count| count.name == "misses").unwrap();
+        assert_eq!(misses.value, 1);
+        assert_eq!(misses.help, "Upcalls because no flow matched.");
+        assert_eq!(counts.all().map(|count| count.value).sum::<u64>(), 1);
+    }
+
+    #[test]
+    fn rounds_are_averaged() {
+        let mut rounds = Rounds::default();
+        rounds.add(100, 3);
+        rounds.add(10, 5);
+        let expected = Rounds {
+            count: 2,
+            average_flows: 30,
+            most_flows: 100,
+            duration: 5,
         };
-        let usual = "upcalls:1 misses:1 lost:0 flows:1 limit:10000 installed:0 modified:0 \
-                     expired:0 deleted:0 executed:0 dropped:0";
-        assert_eq!(stats.to_string(), usual);
-        stats.counts.refused = 3;
-        assert_eq!(stats.to_string(), format!("{usual} refused:3"));
+        assert_eq!(rounds, expected);
     }
 }

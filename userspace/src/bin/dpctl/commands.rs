@@ -18,7 +18,8 @@ use crate::{
     normalize,
     port,
     show,
-    top, //
+    top,
+    upcall, //
 };
 use rustix::io::Errno;
 
@@ -246,6 +247,20 @@ pub(crate) const COMMANDS: &[Command] = &[
         count: (0, 1),
         access: Ro,
         run: top::run,
+    },
+    Command {
+        name: "upcall",
+        usage: "command [dp] [n]",
+        about: "Ask the ovs-upcalld that serves the datapath how it is doing, or tell it what to \
+              do. The commands are: show, print its flows, their limit, the time that dumping \
+              them took, and its threads with the packets they have lost; metrics, print all its \
+              numbers as Prometheus reads them; set-flow-limit, set the dynamic limit, which \
+              moves on from there; disable-megaflows and enable-megaflows, have flows match \
+              everything, or no more than they must; purge, delete all flows; pause and resume, \
+              stop looking after flows, or go on; wait, until all flows have been looked after.",
+        count: (1, 3),
+        access: Ro,
+        run: upcall::run,
     },
     Command {
         name: "help",

@@ -24,6 +24,7 @@ mod port;
 mod show;
 mod top;
 mod tunnel;
+mod upcall;
 
 use args::Args;
 use context::{

@@ -71,7 +71,7 @@ fn known_texts_read_back() {
 
 #[test]
 fn a_single_drop_is_no_action() {
-    assert_eq!(parse("drop", None).unwrap(), []);
+    assert!(parse("drop", None).unwrap().is_empty());
     let actions = parse("1,drop", None).unwrap();
     assert_eq!(text(&actions), "1,drop");
     assert_eq!(actions, [8, 0, 1, 0, 1, 0, 0, 0, 8, 0, 24, 0, 0, 0, 0, 0]);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Asks an engine at work how it is, and has it do this and that.
+//!
+//! The names of the commands are those of Open vSwitch's daemon.
+
+use super::{
+    loss::Loss,
+    metrics,
+    orders::Refusal,
+    report::{
+        self,
+        Flows,
+        Report, //
+    },
+    shared::Shared,
+    unixctl::Commands,
+};
+use crate::client::{
+    Client,
+    DatapathId, //
+};
+use std::sync::{
+    Arc,
+    atomic::Ordering, //
+};
+
+/// Controls an engine. Cheap to clone; outlives the engine, but is of no use then.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+/// A command: its name, its parameters in words, and what it does.
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    run: fn(&Control, &[&str]) -> Result<String, String>,
+}
+
+/// What an engine can be told. All but the last few are Open vSwitch's.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "dpif-netlink/dispatch-mode",
+        usage: "",
+        run: |control, _| Ok(format!("{}\n", control.shared.ports.dispatch().name())),
+    },
+    Command {
+        name: "list-commands",
+        usage: "",
+        run: |_, _| Ok(list()),
+    },
+    Command {
+        name: "revalidator/pause",
+        usage: "",
+        run: |control, _| done(control.pause()),
+    },
+    Command {
+        name: "revalidator/purge",
+        usage: "",
+        run: |control, _| done(control.purge()),
+    },
+    Command {
+        name: "revalidator/resume",
+        usage: "",
+        run: |control, _| done(control.resume()),
+    },
+    Command {
+        name: "revalidator/wait",
+        usage: "",
+        run: |control, _| done(control.wait()),
+    },
+    Command {
+        name: "upcall/disable-megaflows",
+        usage: "",
+        run: |control, _| {
+            done(control.set_megaflows(false)).map(|_| "megaflows disabled\n".to_owned())
+        },
+    },
+    Command {
+        name: "upcall/enable-megaflows",
+        usage: "",
+        run: |control, _| {
+            done(control.set_megaflows(true)).map(|_| "megaflows enabled\n".to_owned())
+        },
+    },
+    Command {
+        name: "upcall/set-flow-limit",
+        usage: "flow-limit-number",
+        run: set_flow_limit,
+    },
+    Command {
+        name: "upcall/show",
+        usage: "",
+        run: |control, _| Ok(control.report().to_string()),
+    },
+    Command {
+        name: "version",
+        usage: "",
+        run: |_, _| Ok(format!("openvswitch-rs {}\n", env!("CARGO_PKG_VERSION"))),
+    },
+    Command {
+        name: "upcall/metrics",
+        usage: "",
+        run: |control, _| Ok(metrics::text(&control.report())),
+    },
+    Command {
+        name: "upcall/report",
+        usage: "",
+        run: |control, _| serde_json::to_string(&control.report()).map_err(|e| e.to_string()),
+    },
+];
+
+fn done(outcome: Result<(), Refusal>) -> Result<String, String> {
+    outcome
+        .map(|()| String::new())
+        .map_err(|why| why.to_string())
+}
+
+fn set_flow_limit(control: &Control, params: &[&str]) -> Result<String, String> {
+    let [limit] = params else {
+        return Err("a flow limit is needed".into());
+    };
+    let limit = limit.parse();
+    let limit: u32 = limit.map_err(|_| "invalid flow limit, expected a number".to_owned())?;
+    control.set_flow_limit(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(format!(
+        "set flow_limit to {}\n",
+        control.shared.limit.current()
+    ))
+}
+
+fn list() -> String {
+    let mut text = String::from("The available commands are:\n");
+    for Command { name, usage, .. } in COMMANDS {
+        text += format!("  {name:<23} {usage}").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+impl Commands for Control {
+    fn execute(&self, method: &str, params: &[&str]) -> Result<String, String> {
+        let command = COMMANDS.iter().find(|command| command.name == method);
+        let Some(command) = command else {
+            return Err(format!("\"{method}\" is not a valid command"));
+        };
+        let most = command.usage.split_whitespace().count();
+        if params.len() > most {
+            return Err(format!(
+                "\"{method}\" command takes at most {most} arguments"
+            ));
+        }
+        (command.run)(self, params)
+    }
+}
+
+impl Control {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// How the engine is doing.
+    pub fn report(&self) -> Report {
+        let shared = &self.shared;
+        let rounds = *shared.rounds.lock();
+        let loss = Loss::read();
+        let handlers = shared.handlers.iter().map(|handler| report::Handler {
+            upcalls: handler.upcalls.get(),
+            overruns: handler.overruns.get(),
+            lost: loss.of(handler.port),
+        });
+        Report {
+            datapath: shared.name.clone(),
+            dispatch: shared.ports.dispatch().name(),
+            ports: shared.ports.len(),
+            flows: Flows {
+                current: shared.flows.len(),
+                average: rounds.average_flows,
+                most: rounds.most_flows,
+                limit: shared.limit.current(),
+            },
+            dump_duration: rounds.duration,
+            rounds: rounds.count,
+            paused: shared.orders.is_paused(),
+            megaflows: shared.megaflows.load(Ordering::Relaxed),
+            lost: self.lost(),
+            counts: shared.counters.read(),
+            revalidators: vec![report::Revalidator {
+                keys: shared.flows.len(),
+            }],
+            handlers: handlers.collect(),
+            policy: shared.policy.gauges(),
+        }
+    }
+
+    fn lost(&self) -> Option<u64> {
+        let shared = &self.shared;
+        let mut client = Client::with_families(shared.families.clone()).ok()?;
+        let datapath = client.datapath(DatapathId::Index(shared.dp_ifindex)).ok()?;
+        Some(datapath.stats.n_lost.saturating_sub(shared.lost_before))
+    }
+
+    /// Sets the dynamic flow limit, which moves from there.
+    pub fn set_flow_limit(&self, limit: usize) {
+        self.shared.limit.set(limit);
+    }
+
+    /// Deletes all flows. They come back with their next packet.
+    pub fn purge(&self) -> Result<(), Refusal> {
+        self.shared.orders.purge()
+    }
+
+    /// Stops looking after flows: none is expired, changed or told of to the policy. Misses are
+    /// answered.
+    pub fn pause(&self) -> Result<(), Refusal> {
+        self.shared.orders.pause()
+    }
+
+    /// Looks after flows again.
+    pub fn resume(&self) -> Result<(), Refusal> {
+        self.shared.orders.resume()
+    }
+
+    /// Waits until all flows have been dumped and looked after.
+    pub fn wait(&self) -> Result<(), Refusal> {
+        self.shared.orders.wait()
+    }
+
+    /// Whether flows match no more than decisions depend on, or everything there is. All flows are
+    /// deleted.
+    pub fn set_megaflows(&self, enabled: bool) -> Result<(), Refusal> {
+        self.shared.megaflows.store(enabled, Ordering::Relaxed);
+        self.purge()
+    }
+}
