@@ -94,7 +94,11 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     handlers: Option<u16>,
 
-    /// How the datapath chooses among them
+    /// The number of threads that look after flows [default: one, and one more for four handlers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    revalidators: Option<u16>,
+
+    /// How the datapath chooses among handlers
     #[arg(long, value_enum, default_value_t = DispatchArgument::Auto)]
     dispatch: DispatchArgument,
 
@@ -105,6 +109,11 @@ struct Arguments {
     /// The longest time between looking after flows
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     max_revalidator: Millis,
+
+    /// When looking after flows takes long, delete those with fewer packets per second, rather than
+    /// find out whether they are right
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    min_revalidate_pps: u64,
 
     /// Leave the flows in the datapath at the end
     #[arg(long)]
@@ -208,6 +217,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
     };
     let config = Config {
         handlers: arguments.handlers.map(usize::from),
+        revalidators: arguments.revalidators.map(usize::from),
         dispatch: match arguments.dispatch {
             DispatchArgument::Auto => DispatchMode::Auto,
             DispatchArgument::PerCpu => DispatchMode::PerCpu,
@@ -216,6 +226,7 @@ fn run(arguments: Arguments) -> Result<(), Error> {
         flow_limit: arguments.flow_limit,
         max_idle: arguments.max_idle,
         max_revalidator: arguments.max_revalidator,
+        min_revalidate_pps: arguments.min_revalidate_pps,
         keep_flows: arguments.keep_flows,
     };
     let engine = Engine::start(name, policy, &config, move |error| {

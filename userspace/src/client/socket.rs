@@ -33,6 +33,7 @@ use rustix::net::{
     sockopt, //
 };
 use std::io;
+use std::mem;
 use std::os::fd::{
     AsFd,
     BorrowedFd, //
@@ -113,7 +114,10 @@ impl Socket {
     /// [`Error::Overrun`] says that messages were lost; the next read goes on behind them.
     pub fn receive(&mut self) -> Result<Option<Messages<'_>>> {
         match self.read() {
-            Ok(()) => Ok(Some(Messages { rest: &self.buf })),
+            Ok(()) => Ok(Some(Messages {
+                rest: &self.buf,
+                sequence: None,
+            })),
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
@@ -339,6 +343,40 @@ impl Dump<'_> {
         Reply::parse(family, &self.socket.buf[range]).map(Some)
     }
 
+    /// The next replies, as many as are read at once; `None` at the end. They are in `buf`, so that
+    /// several threads can take turns in reading.
+    pub fn next_messages<'b>(&mut self, buf: &'b mut Vec<u8>) -> Result<Option<Messages<'b>>> {
+        if self.done {
+            return Ok(None);
+        }
+        let sequence = self.sequence;
+        let read = self.socket.read().and_then(|()| {
+            for message in Parts::new(&self.socket.buf) {
+                let message = message?;
+                if message.sequence != sequence {
+                    continue;
+                }
+                self.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+                if let Kind::Ack(outcome) = message.kind() {
+                    self.done = true;
+                    outcome?;
+                }
+            }
+            Ok(())
+        });
+        // Nothing says whether an end is still to come.
+        self.done |= read.is_err();
+        read?;
+        buf.clear();
+        buf.reserve(RECV_ROOM);
+        mem::swap(buf, &mut self.socket.buf);
+        self.at = usize::MAX;
+        Ok(Some(Messages {
+            rest: buf,
+            sequence: Some(sequence),
+        }))
+    }
+
     /// Whether the kernel has said that the dump is inconsistent because of a change meanwhile.
     pub const fn interrupted(&self) -> bool {
         self.interrupted
@@ -355,6 +393,8 @@ impl Drop for Dump<'_> {
 #[derive(Clone, Debug)]
 pub struct Messages<'a> {
     rest: &'a [u8],
+    /// That of the request that these are answers to, if they are.
+    sequence: Option<u32>,
 }
 
 impl<'a> Iterator for Messages<'a> {
@@ -367,6 +407,7 @@ impl<'a> Iterator for Messages<'a> {
             self.rest = parts.rest;
             match message? {
                 Err(error) => return Some(Err(error)),
+                Ok(message) if self.sequence.is_some_and(|s| s != message.sequence) => {}
                 Ok(message) => {
                     if let Kind::Data(payload) = message.kind() {
                         return Some(Reply::parse(message.family, payload));
@@ -545,5 +586,14 @@ mod tests {
         }
         assert!(count > 1);
         assert!(!dump.interrupted());
+        drop(dump);
+        // Several replies at once are the same ones.
+        let mut dump = socket.dump(families()).unwrap();
+        let mut buf = Vec::new();
+        let mut at_once = 0;
+        while let Some(messages) = dump.next_messages(&mut buf).unwrap() {
+            at_once += messages.map(|message| message.unwrap()).count();
+        }
+        assert_eq!(at_once, count);
     }
 }

@@ -5,6 +5,7 @@
 //! The names of the commands are those of Open vSwitch's daemon.
 
 use super::{
+    flow_cache::Share,
     loss::Loss,
     metrics,
     orders::Refusal,
@@ -186,9 +187,11 @@ impl Control {
             megaflows: shared.megaflows.load(Ordering::Relaxed),
             lost: self.lost(),
             counts: shared.counters.read(),
-            revalidators: vec![report::Revalidator {
-                keys: shared.flows.len(),
-            }],
+            revalidators: Share::all(shared.revalidators)
+                .map(|share| report::Revalidator {
+                    keys: shared.flows.len_of(share),
+                })
+                .collect(),
             handlers: handlers.collect(),
             policy: shared.policy.gauges(),
         }

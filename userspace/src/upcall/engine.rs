@@ -5,7 +5,10 @@
 use super::{
     control::Control,
     dispatch,
-    flow_cache::FlowCache,
+    flow_cache::{
+        FlowCache,
+        Share, //
+    },
     handler::{
         self,
         Handler, //
@@ -23,7 +26,8 @@ use super::{
     report::Report,
     revalidator::{
         self,
-        Revalidator, //
+        Revalidator,
+        Schedule, //
     },
     shared::Shared,
     stats::{
@@ -118,6 +122,8 @@ pub enum DispatchMode {
 pub struct Config {
     /// The number of handlers; `None`: as many as there are processors to use.
     pub handlers: Option<usize>,
+    /// The number of threads that look after flows; `None`: one, and one more for four handlers.
+    pub revalidators: Option<usize>,
     /// How upcalls find their handler.
     pub dispatch: DispatchMode,
     /// The most flows ever. The dynamic limit may be lower.
@@ -126,6 +132,9 @@ pub struct Config {
     pub max_idle: Millis,
     /// The longest time between looking after flows.
     pub max_revalidator: Millis,
+    /// When rounds take long, flows with fewer packets per second than this are deleted rather than
+    /// asked about.
+    pub min_revalidate_pps: u64,
     /// Whether the flows stay when the engine is stopped.
     pub keep_flows: bool,
 }
@@ -134,10 +143,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             handlers: None,
+            revalidators: None,
             dispatch: DispatchMode::Auto,
             flow_limit: 200_000,
             max_idle: 10_000,
             max_revalidator: 500,
+            min_revalidate_pps: 5,
             keep_flows: false,
         }
     }
@@ -273,6 +284,10 @@ impl Engine {
             ufids: Ufids::new(),
             counters: Counters::default(),
             handlers: pids.iter().copied().map(HandlerCounters::new).collect(),
+            revalidators: config
+                .revalidators
+                .unwrap_or_else(|| revalidator::default_threads(pids.len()))
+                .max(1),
             rounds: RoundCounters::default(),
             limit: FlowLimit::new(config.flow_limit),
             megaflows: AtomicBool::new(true),
@@ -322,9 +337,15 @@ impl Engine {
             let run = move || handler.run();
             self.spawn(format!("handler{number}"), &on_failure, run)?;
         }
-        let interval = config.max_revalidator;
-        let revalidator = Revalidator::new(shared.clone(), config.max_idle, interval)?;
-        self.spawn("revalidator".into(), &on_failure, move || revalidator.run())?;
+        let schedule = Schedule {
+            max_idle: config.max_idle,
+            interval: config.max_revalidator,
+            min_pps: config.min_revalidate_pps,
+        };
+        let revalidator = Revalidator::new(shared.clone(), schedule)?;
+        self.spawn("revalidator0".into(), &on_failure, move || {
+            revalidator.run()
+        })?;
         let monitor = Monitor::new(shared, events)?;
         self.spawn("ports".into(), &on_failure, move || monitor.run())?;
         for listener in [self.lock.try_clone()?] {
@@ -412,7 +433,7 @@ impl Engine {
 
     fn remove_flows(&mut self) -> client::Result<()> {
         let shared = &self.shared;
-        let flows = shared.flows.select(|_| true);
+        let flows = shared.flows.select(Share::ALL, |_| true);
         let requests = flows
             .iter()
             .map(|flow| revalidator::delete(shared, flow))

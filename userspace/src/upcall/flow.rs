@@ -75,6 +75,8 @@ struct State {
     used: Millis,
     /// When it was put last.
     put: Millis,
+    /// The mean time between its packets, as the last dump has told.
+    gap: Option<Millis>,
     last_dump: u64,
     missed_dumps: u32,
 }
@@ -100,6 +102,7 @@ impl Flow {
                 stats: FlowStats::default(),
                 used: now,
                 put: now,
+                gap: None,
                 last_dump: 0,
                 missed_dumps: 0,
             }),
@@ -160,8 +163,13 @@ impl Flow {
 
     /// Takes note of what the datapath says of it, and returns what is new.
     ///
-    /// `dump` is the number of the dump that it was met in.
-    pub fn update(&self, stats: FlowStats, used: Option<Millis>, dump: Option<u64>) -> Traffic {
+    /// `dump` is the number of the dump that it was met in, and when that was.
+    pub fn update(
+        &self,
+        stats: FlowStats,
+        used: Option<Millis>,
+        dump: Option<(u64, Millis)>,
+    ) -> Traffic {
         let mut state = self.state();
         // A flow that was put again counts from zero.
         let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
@@ -170,13 +178,26 @@ impl Flow {
             bytes: since(stats.n_bytes, state.stats.n_bytes),
             used: used.unwrap_or(0),
         };
-        state.stats = stats;
-        state.used = state.used.max(traffic.used);
-        if let Some(dump) = dump {
+        if let Some((dump, now)) = dump {
+            // The first dump tells nothing of how busy it is.
+            let known = state.last_dump > 0;
+            let idle = now.saturating_sub(state.used);
+            state.gap = known.then(|| idle / traffic.packets.max(1));
             state.last_dump = dump;
             state.missed_dumps = 0;
         }
+        state.stats = stats;
+        state.used = state.used.max(traffic.used);
         traffic
+    }
+
+    /// Whether it has at least so many packets per second, as far as is known.
+    pub fn is_busy(&self, pps: u64) -> bool {
+        let longest = 1_000_u64.checked_div(pps);
+        match (self.state().gap, longest) {
+            (Some(gap), Some(longest)) => gap < longest,
+            _ => true,
+        }
     }
 
     /// How long it has idled.
@@ -253,21 +274,31 @@ mod tests {
     #[test]
     fn only_new_traffic_is_told() {
         let flow = flow();
-        let traffic = flow.update(stats(3), Some(1_500), Some(1));
+        let traffic = flow.update(stats(3), Some(1_500), Some((1, 1_500)));
         assert_eq!(
             (traffic.packets, traffic.bytes, traffic.used),
             (3, 300, 1_500)
         );
-        assert_eq!(flow.update(stats(3), Some(1_500), Some(2)).packets, 0);
-        assert_eq!(flow.update(stats(10), Some(1_600), Some(3)).packets, 7);
-        assert_eq!(flow.update(stats(2), Some(1_700), Some(4)).packets, 2);
+        assert_eq!(
+            flow.update(stats(3), Some(1_500), Some((2, 1_550))).packets,
+            0
+        );
+        assert_eq!(
+            flow.update(stats(10), Some(1_600), Some((3, 1_650)))
+                .packets,
+            7
+        );
+        assert_eq!(
+            flow.update(stats(2), Some(1_700), Some((4, 1_750))).packets,
+            2
+        );
         assert_eq!(flow.idle(2_000), 300);
     }
 
     #[test]
     fn a_flow_that_was_never_used_idles_since_it_was_put() {
         let flow = flow();
-        flow.update(stats(0), None, Some(1));
+        flow.update(stats(0), None, Some((1, 1_100)));
         assert_eq!(flow.idle(1_200), 200);
         assert_eq!(flow.idle(900), 0);
     }
@@ -278,10 +309,27 @@ mod tests {
         assert!(!flow.is_lost(1));
         flow.advance(Phase::Operational);
         assert!((2..5).all(|dump| !flow.is_lost(dump)));
-        flow.update(stats(0), None, Some(5));
+        flow.update(stats(0), None, Some((5, 1_100)));
         assert!(!flow.is_lost(5));
         assert!((6..9).all(|dump| !flow.is_lost(dump)));
         assert!(flow.is_lost(9));
+    }
+
+    #[test]
+    fn busy_flows_are_told_from_others() {
+        let flow = flow();
+        flow.update(stats(1), Some(1_100), Some((1, 1_500)));
+        assert!(flow.is_busy(5));
+        // Four packets in a second are too few.
+        flow.update(stats(5), Some(2_000), Some((2, 2_100)));
+        assert!(!flow.is_busy(5));
+        assert!(flow.is_busy(3));
+        assert!(flow.is_busy(0));
+        flow.update(stats(105), Some(2_900), Some((3, 3_000)));
+        assert!(flow.is_busy(5));
+        // None at all, for a long time.
+        flow.update(stats(105), Some(2_900), Some((4, 3_500)));
+        assert!(!flow.is_busy(5));
     }
 
     #[test]

@@ -20,9 +20,31 @@ use std::{
 };
 
 /// The number of shards, each with a lock of its own.
-const SHARDS: usize = 256;
+const SHARDS: usize = 512;
 
 type Shard = HashMap<Ufid, Arc<Flow>>;
+
+/// A part of the flows, that one thread looks after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    number: usize,
+    of: usize,
+}
+
+impl Share {
+    /// All flows.
+    pub const ALL: Self = Self { number: 0, of: 1 };
+
+    /// The shares of so many threads: together they are all flows.
+    pub fn all(of: usize) -> impl Iterator<Item = Self> {
+        (0..of).map(move |number| Self { number, of })
+    }
+
+    /// Which one it is.
+    pub const fn number(self) -> usize {
+        self.number
+    }
+}
 
 /// The flows, sharded so that handlers seldom wait for each other.
 #[derive(Debug)]
@@ -54,8 +76,9 @@ impl FlowCache {
 
     fn shard(&self, ufid: &Ufid) -> MutexGuard<'_, Shard> {
         // Identifiers are hashes already.
-        let [.., last] = ufid.0;
-        lock(&self.shards[usize::from(last) % SHARDS])
+        let [.., before, last] = ufid.0;
+        let hash = u16::from_ne_bytes([before, last]);
+        lock(&self.shards[usize::from(hash) % SHARDS])
     }
 
     /// The number of flows.
@@ -96,11 +119,21 @@ impl FlowCache {
         }
     }
 
-    /// The flows that `select` is true for. No lock is held when they are looked at afterwards.
-    pub fn select(&self, mut select: impl FnMut(&Flow) -> bool) -> Vec<Arc<Flow>> {
+    fn shards(&self, share: Share) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        let shards = self.shards.iter().skip(share.number).step_by(share.of);
+        shards.map(lock)
+    }
+
+    /// The number of flows in a share.
+    pub fn len_of(&self, share: Share) -> usize {
+        self.shards(share).map(|shard| shard.len()).sum()
+    }
+
+    /// The flows of a share that `select` is true for. No lock is held when they are looked at
+    /// afterwards.
+    pub fn select(&self, share: Share, mut select: impl FnMut(&Flow) -> bool) -> Vec<Arc<Flow>> {
         let mut selected = Vec::new();
-        for shard in &self.shards {
-            let shard = lock(shard);
+        for shard in self.shards(share) {
             selected.extend(shard.values().filter(|flow| select(flow)).cloned());
         }
         selected
@@ -163,8 +196,18 @@ mod tests {
         for n in 0..=255 {
             cache.insert(&flow(&cache, n)).unwrap();
         }
-        assert_eq!(cache.select(|flow| flow.generation() < 10).len(), 10);
+        let few = cache.select(Share::ALL, |flow| flow.generation() < 10);
+        assert_eq!(few.len(), 10);
         assert_eq!(cache.len(), 256);
+        for threads in 1..6 {
+            let shares = || Share::all(threads);
+            assert_eq!(
+                shares().map(|share| cache.len_of(share)).sum::<usize>(),
+                256
+            );
+            let select = |share| cache.select(share, |_| true).len();
+            assert_eq!(shares().map(select).sum::<usize>(), 256);
+        }
     }
 
     #[test]

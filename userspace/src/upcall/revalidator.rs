@@ -1,38 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A thread that looks after the flows in the datapath.
+//! The threads that look after the flows in the datapath.
 //!
-//! It does two things. In regular rounds it dumps all flows, without keys and actions, to learn of
-//! their traffic, and deletes those that idle. And whenever the policy may have changed its mind,
-//! it asks about the flows that were decided on before. That takes no dump: the engine knows all
+//! They do two things. In regular rounds they dump all flows, without keys and actions, to learn of
+//! their traffic, and delete those that idle. And whenever the policy may have changed its mind,
+//! they ask about the flows that were decided on before. That takes no dump: the engine knows all
 //! flows, so that a station that has moved is followed within milliseconds.
+//!
+//! One thread leads. It has the others work with it on a dump that all read from, and then each on
+//! its share of the flows.
+
+mod change;
+mod worker;
+
+pub(super) use change::delete;
 
 use super::{
-    actions::Actions,
     engine::Result,
-    flow::{
-        Flow,
-        Phase, //
-    },
-    limit::Pressure,
-    policy::Verdict,
+    flow_cache::Share,
     shared::Shared,
     time::{
         self,
         Millis, //
     },
 };
-use crate::client::{
-    self,
-    Client,
-    FlowId,
-    FlowPut,
-    KernelError,
-    Request, //
-};
+use crate::client::Client;
 use odp::uapi::ufid_flags;
-use rustix::io::Errno;
-use std::{iter, sync::Arc, time::Duration};
+use std::{
+    panic,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    thread,
+    time::Duration,
+};
+use worker::{
+    Round,
+    Worker, //
+};
 
 /// Replies tell identifier and statistics alone.
 const TERSE: u32 = ufid_flags::OMIT_KEY | ufid_flags::OMIT_MASK | ufid_flags::OMIT_ACTIONS;
@@ -40,68 +46,78 @@ const TERSE: u32 = ufid_flags::OMIT_KEY | ufid_flags::OMIT_MASK | ufid_flags::OM
 /// The least time between two rounds.
 const PAUSE: Millis = 5;
 
-/// How many flows are worked on before the datapath is told.
-const CHUNK: usize = 1024;
+/// A round that takes longer than this is complained about.
+const UNREASONABLE: Millis = 2_000;
+
+/// When flows are looked after.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    /// How long a flow may idle.
+    pub(super) max_idle: Millis,
+    /// The most time between rounds.
+    pub(super) interval: Millis,
+    /// Flows with fewer packets per second than this are not worth to be asked about in a hurry.
+    pub(super) min_pps: u64,
+}
 
 /// Looks after the flows in the datapath.
 pub(super) struct Revalidator {
     shared: Arc<Shared>,
     client: Client,
-    /// How long a flow may idle.
-    max_idle: Millis,
-    /// The time between dumps.
-    interval: Millis,
+    workers: Vec<Worker>,
+    schedule: Schedule,
     dumps: u64,
-    generation: u64,
 }
 
-/// What is to become of a flow.
-enum Change {
-    /// It goes because it idles.
-    Expire,
-    /// It goes because it is wrong, or because of the crowd.
-    Delete,
-    /// It gets other actions.
-    Modify(Actions),
+/// The threads to run when none are asked for: few, as handlers have more to do.
+pub(super) fn default_threads(handlers: usize) -> usize {
+    handlers / 4 + 1
 }
 
 impl Revalidator {
-    pub(super) fn new(shared: Arc<Shared>, max_idle: Millis, interval: Millis) -> Result<Self> {
-        let client = Client::with_families(shared.families.clone())?;
-        let generation = shared.policy.generation();
+    pub(super) fn new(shared: Arc<Shared>, schedule: Schedule) -> Result<Self> {
+        let Schedule {
+            interval, max_idle, ..
+        } = schedule;
+        let worker = |share| Worker::new(shared.clone(), share);
+        let workers = Share::all(shared.revalidators).map(worker);
         Ok(Self {
-            shared,
-            client,
-            max_idle,
-            interval: interval.min(max_idle).max(PAUSE),
+            client: Client::with_families(shared.families.clone())?,
+            workers: workers.collect::<Result<_>>()?,
+            schedule: Schedule {
+                interval: interval.min(max_idle).max(PAUSE),
+                ..schedule
+            },
             dumps: 0,
-            generation,
+            shared,
         })
     }
 
     /// Works until it is time to end.
     pub(super) fn run(mut self) -> Result<()> {
-        let mut dump_at = time::now() + self.interval;
+        let interval = self.schedule.interval;
+        let mut dump_at = time::now() + interval;
         while !self.shared.stop.is_on() {
             let start = time::now();
             let tasks = self.shared.orders.take();
             if tasks.purge {
-                self.purge()?;
+                self.on_all(Worker::purge)?;
             }
             if !tasks.paused {
                 self.shared.policy.tick(start);
                 if tasks.dump || start >= dump_at {
-                    self.dump_round()?;
-                    dump_at = start + self.interval;
+                    self.dump_round(start)?;
+                    dump_at = start + interval;
+                } else {
+                    self.policy_round()?;
                 }
-                self.policy_round()?;
             }
             self.shared.orders.finish(tasks);
             // A round that takes long leaves the handlers as long to themselves.
             let took = time::now().saturating_sub(start);
-            std::thread::sleep(Duration::from_millis(took.clamp(PAUSE, self.interval)));
+            thread::sleep(Duration::from_millis(took.clamp(PAUSE, interval)));
             let rest = match tasks.paused {
-                true => self.interval,
+                true => interval,
                 false => dump_at.saturating_sub(time::now()),
             };
             self.shared.orders.bell.wait(Duration::from_millis(rest));
@@ -109,222 +125,93 @@ impl Revalidator {
         Ok(())
     }
 
-    /// Learns what the flows have seen, and deletes those that idle.
-    fn dump_round(&mut self) -> Result<()> {
-        let start = time::now();
-        self.dumps += 1;
+    /// Learns what the flows have seen, deletes those that idle, and asks about them.
+    fn dump_round(&mut self, start: Millis) -> Result<()> {
         self.dump()?;
-        let flows = self.shared.flows.len();
-        let now = time::now();
-        let duration = now.saturating_sub(start);
-        self.shared.rounds.lock().add(flows, duration);
-        self.shared.limit.after_round(flows, duration);
-        let limit = self.shared.limit.current();
-
-        let pressure = self.shared.limit.pressure(flows, self.max_idle);
-        if pressure == Pressure::Flush {
-            self.shared.crowded.warn(format_args!(
-                "{}: number of datapath flows ({flows}) twice as high as current dynamic flow \
-                 limit ({limit}): deleting all of them",
-                self.shared.name
+        let shared = self.shared.clone();
+        let flows = shared.flows.len();
+        let limit = shared.limit.current();
+        let pressure = shared.limit.pressure(flows, self.schedule.max_idle);
+        if flows > limit.saturating_mul(2) {
+            shared.crowded.warn(format_args!(
+                "{}: Number of datapath flows ({flows}) twice as high as current dynamic flow \
+                 limit ({limit}).  Starting to delete flows unconditionally as an emergency \
+                 measure.",
+                shared.name
             ));
         }
-        let unwanted = self.shared.flows.select(|flow| match flow.phase() {
-            Phase::Operational => match pressure {
-                Pressure::Idle(max_idle) => flow.idle(now) > max_idle,
-                Pressure::Flush => true,
-            },
-            // Its deletion has failed.
-            Phase::Evicting => true,
-            Phase::Created | Phase::Gone => false,
-        });
-        for chunk in unwanted.chunks(CHUNK) {
-            let change = |flow: &Arc<Flow>| match pressure {
-                Pressure::Idle(_) => (flow.clone(), Change::Expire),
-                Pressure::Flush => (flow.clone(), Change::Delete),
-            };
-            self.carry_out(chunk.iter().map(change).collect())?;
-        }
+        let dump = self.dumps;
+        let round = self.round();
+        self.on_all(|worker| {
+            worker.sweep(pressure, dump)?;
+            worker.ask(round)
+        })?;
+        shared.flows.prune_masks();
 
-        let dumps = self.dumps;
-        for flow in self.shared.flows.select(|flow| flow.is_lost(dumps)) {
-            self.shared.counters.vanished.count();
-            self.shared.gone(&flow);
+        let duration = time::now().saturating_sub(start);
+        if duration > UNREASONABLE {
+            shared.crowded.warn(format_args!(
+                "{}: Spent an unreasonably long {duration}ms dumping flows",
+                shared.name
+            ));
         }
-        self.shared.flows.prune_masks();
-        Ok(())
-    }
-
-    /// Deletes all flows that the datapath has.
-    fn purge(&mut self) -> Result<()> {
-        let all = self
-            .shared
-            .flows
-            .select(|flow| matches!(flow.phase(), Phase::Operational | Phase::Evicting));
-        for chunk in all.chunks(CHUNK) {
-            let changes = chunk.iter().map(|flow| (flow.clone(), Change::Delete));
-            self.carry_out(changes.collect())?;
-        }
-        Ok(())
-    }
-
-    fn dump(&mut self) -> Result<()> {
-        let Self {
-            shared,
-            client,
-            dumps,
-            ..
-        } = self;
-        let request = shared.families.dump_flows(shared.dp_ifindex, TERSE)?;
-        let mut dump = client.socket().dump(request)?;
-        while let Some(reply) = dump
-            .next()
-            .map_err(|error| shared.deleted_if_no_device(error))?
-        {
-            let told = client::Flow::parse(reply)?;
-            let Some(flow) = told.ufid.and_then(|ufid| shared.flows.get(&ufid)) else {
-                // Not ours.
-                continue;
-            };
-            tell_traffic(shared, &flow, &told, Some(*dumps));
-        }
+        shared.rounds.lock().add(flows, duration);
+        shared.limit.after_round(flows, duration);
         Ok(())
     }
 
     /// Asks the policy about what was decided on before it may have changed its mind.
     fn policy_round(&mut self) -> Result<()> {
-        let generation = self.shared.policy.generation();
-        let outdated = self
-            .shared
-            .flows
-            .select(|flow| flow.phase() == Phase::Operational && flow.generation() != generation);
-        self.generation = generation;
-        let now = time::now();
-        for chunk in outdated.chunks(CHUNK) {
-            let mut changes = Vec::new();
-            for flow in chunk {
-                let policy = &self.shared.policy;
-                match flow.with_installed(|installed| policy.revalidate(installed, now)) {
-                    Some(Verdict::Keep) => flow.confirm(generation),
-                    Some(Verdict::Modify(actions)) => {
-                        changes.push((flow.clone(), Change::Modify(actions)));
-                    }
-                    Some(Verdict::Delete) | None => changes.push((flow.clone(), Change::Delete)),
-                }
-            }
-            self.carry_out(changes)?;
-        }
-        Ok(())
+        let round = self.round();
+        self.on_all(|worker| worker.ask(round))
     }
 
-    /// Has the datapath change and delete flows.
-    fn carry_out(&mut self, changes: Vec<(Arc<Flow>, Change)>) -> Result<()> {
+    /// What it takes to ask now.
+    fn round(&self) -> Round {
+        let hurry = self.shared.rounds.lock().duration >= self.schedule.interval / 2;
+        Round {
+            generation: self.shared.policy.generation(),
+            min_pps: if hurry { self.schedule.min_pps } else { 0 },
+        }
+    }
+
+    fn dump(&mut self) -> Result<()> {
+        self.dumps += 1;
+        let number = self.dumps;
         let Self {
             shared,
             client,
-            generation,
+            workers,
             ..
         } = self;
-        let mut requests = Vec::with_capacity(changes.len());
-        for (flow, change) in &changes {
-            requests.push(match change {
-                Change::Modify(actions) => modify(shared, flow, actions)?,
-                Change::Expire | Change::Delete => {
-                    flow.advance(Phase::Evicting);
-                    delete(shared, flow)?
-                }
-            });
-        }
-        let mut last_words = Vec::new();
-        let outcomes = client.socket().batch(requests, |at, reply| {
-            if let (Some((flow, _)), Ok(told)) = (changes.get(at), client::Flow::parse(reply)) {
-                last_words.push((flow.clone(), told));
-            }
-        });
-        let outcomes = match outcomes {
-            Ok(outcomes) => outcomes,
-            Err(client::Error::Overrun) => {
-                // All that was to be changed will be looked at again.
-                log::warn!("{}: answers of the datapath were lost", shared.name);
-                vec![Err(KernelError::new(Errno::NOBUFS.raw_os_error())); changes.len()]
-            }
-            Err(error) => return Err(error.into()),
-        };
-        for (flow, told) in last_words {
-            tell_traffic(shared, &flow, &told, None);
-        }
-        for ((flow, change), outcome) in iter::zip(changes, outcomes) {
-            finish(shared, &flow, change, outcome, *generation);
-        }
-        Ok(())
+        let request = shared.families.dump_flows(shared.dp_ifindex, TERSE)?;
+        let dump = Mutex::new(client.socket().dump(request)?);
+        on_all(workers, |worker| worker.dump(&dump, number))
+    }
+
+    fn on_all(&mut self, work: impl Fn(&mut Worker) -> Result<()> + Sync) -> Result<()> {
+        on_all(&mut self.workers, work)
     }
 }
 
-/// Tells the policy what is new in the statistics of a flow.
-fn tell_traffic(shared: &Shared, flow: &Flow, told: &client::Flow, dump: Option<u64>) {
-    let traffic = flow.update(told.stats, told.used, dump);
-    if traffic.packets > 0 {
-        flow.with_installed(|installed| shared.policy.traffic(installed, &traffic));
-    }
-}
-
-fn finish(
-    shared: &Shared,
-    flow: &Arc<Flow>,
-    change: Change,
-    outcome: Result<(), KernelError>,
-    generation: u64,
-) {
-    let errno = outcome.as_ref().err().map(|error| error.errno);
-    let vanished = errno == Some(Errno::NOENT.raw_os_error());
-    match (change, outcome) {
-        (_, Err(_)) if vanished => {
-            shared.counters.vanished.count();
-            shared.gone(flow);
-        }
-        (Change::Modify(actions), Ok(())) => {
-            shared.counters.modified.count();
-            flow.modified(actions, generation);
-        }
-        // It is of another generation still, and will be asked about again.
-        (Change::Modify(_), Err(error)) => shared.complain("cannot modify a flow", &error),
-        (Change::Expire, Ok(())) => {
-            shared.counters.expired.count();
-            shared.gone(flow);
-        }
-        (Change::Delete, Ok(())) => {
-            shared.counters.deleted.count();
-            shared.gone(flow);
-        }
-        // The next round tries again.
-        (Change::Expire | Change::Delete, Err(error)) => {
-            shared.complain("cannot delete a flow", &error);
-        }
-    }
-}
-
-fn modify(shared: &Shared, flow: &Flow, actions: &Actions) -> client::Result<Request> {
-    let mask = flow
-        .with_installed(|installed| flow.mask_attrs(installed.key))
-        .transpose()?
-        .flatten();
-    let put = FlowPut {
-        id: FlowId {
-            ufid: Some(flow.ufid),
-            key: Some(&flow.key),
-        },
-        mask: mask.as_deref(),
-        actions: Some(actions.as_bytes()),
-        ..FlowPut::default()
+/// Has all workers do something at once, and waits for them.
+fn on_all(workers: &mut [Worker], work: impl Fn(&mut Worker) -> Result<()> + Sync) -> Result<()> {
+    let Some((leader, others)) = workers.split_first_mut() else {
+        return Ok(());
     };
-    shared.families.set_flow(shared.dp_ifindex, &put)
-}
-
-/// The request that deletes a flow and asks for its last statistics.
-pub(super) fn delete(shared: &Shared, flow: &Flow) -> client::Result<Request> {
-    let id = FlowId {
-        ufid: Some(flow.ufid),
-        key: None,
-    };
-    shared.families.del_flow(shared.dp_ifindex, id, TERSE, true)
+    thread::scope(|scope| {
+        let work = &work;
+        let mut threads = Vec::new();
+        for worker in others {
+            let name = format!("revalidator{}", worker.number());
+            let thread = thread::Builder::new().name(name);
+            threads.push(thread.spawn_scoped(scope, move || work(worker))?);
+        }
+        let mut outcome = work(leader);
+        for thread in threads {
+            let ended = thread.join();
+            outcome = outcome.and(ended.unwrap_or_else(|why| panic::resume_unwind(why)));
+        }
+        outcome
+    })
 }

@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// Those of each handler.
     pub(super) handlers: Vec<HandlerCounters>,
+    /// The number of revalidators.
+    pub(super) revalidators: usize,
     pub(super) rounds: RoundCounters,
     pub(super) limit: FlowLimit,
     /// Whether flows match no more than decisions depend on.

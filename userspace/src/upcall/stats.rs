@@ -103,6 +103,8 @@ counters! {
     deleted,
     /// Flows that the datapath has lost.
     vanished,
+    /// Flows that came to the datapath after they were given up.
+    strays,
     /// Packets sent on their way.
     executed,
     /// Packets dropped.

@@ -24,6 +24,9 @@ pub struct Ufids {
     halves: [RandomState; 2],
 }
 
+/// The bytes that all identifiers of a process begin with.
+const TAG: usize = 4;
+
 /// What an identifier is made of: the words of a key that are matched.
 struct Matched<'a> {
     key: &'a Key,
@@ -51,7 +54,19 @@ impl Ufids {
         for (to, half) in iter::zip(ufid.chunks_exact_mut(8), &self.halves) {
             to.copy_from_slice(&half.hash_one(Matched { key, mask }).to_ne_bytes());
         }
+        ufid[..TAG].copy_from_slice(&self.tag());
         Ufid(ufid)
+    }
+
+    /// Whether an identifier is of this process, as far as can be told.
+    pub fn is_own(&self, ufid: &Ufid) -> bool {
+        ufid.0.starts_with(&self.tag())
+    }
+
+    fn tag(&self) -> [u8; TAG] {
+        let [half, _] = &self.halves;
+        let [tag @ .., _, _, _, _] = half.hash_one(()).to_ne_bytes();
+        tag
     }
 }
 
@@ -85,6 +100,14 @@ mod tests {
         assert_ne!(ufids.of(&key, &mask), ufids.of(&key, &wider));
         // A masked value of zero is not the same as no match.
         assert_ne!(ufids.of(&Key::ZERO, &mask), ufids.of(&Key::ZERO, &wider));
+    }
+
+    #[test]
+    fn own_ones_are_known() {
+        let (ufids, others) = (Ufids::new(), Ufids::new());
+        let ufid = ufids.of(&Key::ZERO, &Key::ZERO);
+        assert!(ufids.is_own(&ufid));
+        assert!(!others.is_own(&ufid));
     }
 
     proptest! {
