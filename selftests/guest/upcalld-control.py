@@ -6,12 +6,15 @@
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
+import tempfile
 import time
 
-from lib import net
+from lib import net, packet
 from lib.ktap import equal, main, test, true
-from lib.switch import Upcalld, expect, frame, learn, reaches, setup, station
+from lib.switch import Upcalld, expect, frame, learn, reaches, setup, station, wires
 
 dp = None
 
@@ -141,6 +144,95 @@ def exact():
     net.wait_for(lambda: reaches(1, 2, 3), "packets follow it")
     equal(dpctl("upcall", "enable-megaflows"), "megaflows enabled\n", "answer")
     equal(dp.stats()[3], 0, "flows")
+
+
+@test
+def open_vswitch():
+    """--unixctl: Open vSwitch's own ovs-appctl can be used, over the socket of a dead one too"""
+    path = os.path.join(tempfile.mkdtemp(), "ctl")
+
+    def appctl(*args, status=0):
+        done = subprocess.run(["ovs-appctl", "-t", path, *args], capture_output=True, text=True, timeout=60, check=False)
+        equal(done.returncode != 0, status != 0, f"status: {done.stdout}{done.stderr}")
+        return done.stderr if status else done.stdout
+
+    Upcalld("--unixctl", path).end(signal.SIGKILL)
+    daemon = Upcalld("--unixctl", path)
+    learn(1, 1)
+    true(appctl("upcall/show").startswith("system@dp0:\n  flows         : (current 1)"), "upcall/show")
+    true("  revalidator/wait\n" in appctl("list-commands"), "list-commands")
+    equal(appctl("dpif-netlink/dispatch-mode"), "per-cpu\n", "dispatch mode")
+    equal(appctl("revalidator/purge"), "", "revalidator/purge")
+    equal(dp.stats()[3], 0, "flows")
+    true("is not a valid command" in appctl("ofproto/trace", status=2), "unknown command")
+    equal(daemon.end(), 0, "status")
+    true(not os.path.exists(path), "the socket is left")
+
+
+@test
+def from_a_file():
+    """--config: options from a file, and those of the command line count more"""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write('flow-limit = 1500\nport = ["p1:access=10", "p2:access=10"]\nrevalidators = 3\nmax-idle = 0.3\n')
+        file.flush()
+        Upcalld("--config", file.name, "--max-idle", "30")
+    expect(frame(station(1), packet.BROADCAST), 1, 2, 3, 4, tags={i: ((0x8100, 10),) for i in (3, 4)})
+    told = report()
+    equal((told["flows"]["limit"], len(told["revalidators"])), (1500, 3), "limit, revalidators")
+    time.sleep(1)
+    equal(dp.stats()[3], 1, "flows")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write("flow-limits = 1500\n")
+        file.flush()
+        done = subprocess.run(["ovs-upcalld", "--config", file.name, "dp0"], capture_output=True, text=True, timeout=60, check=False)
+    equal(done.returncode, 1, "status")
+    true("there is no option 'flow-limits'" in done.stderr, done.stderr)
+
+
+@test
+def revalidators():
+    """several of them share the flows: all are counted, expired and changed"""
+    Upcalld("--revalidators", "4", "--max-idle", "6", "--min-revalidate-pps", "0")
+    learn(1, 1)
+    for i in range(200):
+        wires[2].send(frame(bytes.fromhex("0200000002") + bytes([i]), station(1)))
+    net.wait_for(lambda: dp.stats()[3] == 201, "a flow for each station")
+    dpctl("upcall", "wait")
+    keys = [revalidator["keys"] for revalidator in report()["revalidators"]]
+    equal((len(keys), sum(keys)), (4, 201), "flows of revalidators")
+    true(min(keys) > 20, f"flows of revalidators: {keys}")
+    modified = report()["counts"]["modified"]
+    for wire in wires.values():
+        wire.drain()
+    learn(1, 3)
+    net.wait_for(lambda: report()["counts"]["modified"] >= modified + 200, "flows follow the station")
+    net.wait_for(lambda: dp.stats()[3] == 0, "idle flows are removed")
+    equal((report()["counts"]["strays"], report()["counts"]["vanished"]), (0, 0), "strays, vanished")
+
+
+@test
+def logged():
+    """--syslog-target and --log-format json: who else is told, and how"""
+    net.ip("link set lo up")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        daemon = Upcalld("--log-format", "json", "--syslog-target", f"127.0.0.1:{server.getsockname()[1]}")
+        true(re.match(rb"<30>1 - - ovs-upcalld \d+ - - dp0: port \d", server.recv(2000)), "message to the server")
+    told = [json.loads(line) for line in daemon.said().splitlines()]
+    equal({line["level"] for line in told}, {"info"}, "levels")
+    true("dispatch mode: per-cpu" in told[-1]["message"] and told[-1]["thread"] == "main", told[-1])
+
+
+@test
+def documented():
+    """the manual page has all options of --help"""
+    page = subprocess.run(["ovs-upcalld", "--manual"], capture_output=True, text=True, timeout=60, check=True).stdout
+    usage = subprocess.run(["ovs-upcalld", "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    options = re.findall(r"^ +(?:-\w, )?--([\w-]+)", usage, re.M)
+    true(len(options) > 20, f"options: {options}")
+    for option in options:
+        true("\\-\\-" + option.replace("-", "\\-") in page, f"{option} is not in the page")
 
 
 @test

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # install.sh install|uninstall: put the modules into updates/, which depmod
-# prefers over the stock ones, and the programs and manual pages into PREFIX, or
-# take them out again. KDIR= names the tree to build against; without it the
+# prefers over the stock ones, and the programs, manual pages and a systemd unit
+# into PREFIX, or take them out again. KDIR= names the tree to build against; without it the
 # workshop prepares one for the running kernel. DESTDIR= is put before all paths.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -31,6 +31,7 @@ reindex() {
 programs=(dpctl ovs-upcalld)
 share=$destdir$prefix/share
 man=$share/man/man8
+units=$destdir$prefix/lib/systemd/system unit=ovs-upcalld@.service
 completions=(bash-completion/completions/dpctl zsh/site-functions/_dpctl fish/vendor_completions.d/dpctl.fish)
 
 # shell_of PLACE: the shell whose completions are there.
@@ -58,14 +59,16 @@ install)
 		say "installed $dir/${f##*/}"
 	done
 	install -D -t "$destdir$prefix/bin" "${programs[@]/#/$bin/}"
-	install -D -m 644 -t "$man" "$OVS_TOP"/userspace/man/*.8
-	# From the definitions of its command line; man(8) and shells find them there.
+	mkdir -p "$man" "$units"
+	# From the definitions of their command lines; man(8) and shells find them there.
 	"$bin/dpctl" manual >"$man/dpctl.8"
+	"$bin/ovs-upcalld" --manual >"$man/ovs-upcalld.8"
 	for f in "${completions[@]}"; do
 		mkdir -p "$share/${f%/*}"
 		"$bin/dpctl" completions "$(shell_of "$f")" >"$share/$f"
 	done
-	say "installed ${programs[*]} in $destdir$prefix/bin, manual pages and completions in $share"
+	sed "s|@PREFIX@|$prefix|" "$OVS_TOP/userspace/systemd/$unit.in" >"$units/$unit"
+	say "installed ${programs[*]} in $destdir$prefix/bin, manual pages and completions in $share, $unit in $units"
 	reindex
 	;;
 uninstall)
@@ -75,7 +78,7 @@ uninstall)
 	for f in "${programs[@]}"; do
 		rm -f "$man/$f.8"
 	done
-	rm -f "${completions[@]/#/$share/}"
+	rm -f "${completions[@]/#/$share/}" "$units/$unit"
 	reindex
 	;;
 *)

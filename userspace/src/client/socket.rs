@@ -592,7 +592,7 @@ mod tests {
         let mut buf = Vec::new();
         let mut at_once = 0;
         while let Some(messages) = dump.next_messages(&mut buf).unwrap() {
-            at_once += messages.map(|message| message.unwrap()).count();
+            at_once += messages.map(Result::unwrap).collect::<Vec<_>>().len();
         }
         assert_eq!(at_once, count);
     }

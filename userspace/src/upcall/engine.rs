@@ -59,6 +59,7 @@ use std::{
         self,
         AssertUnwindSafe, //
     },
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
     thread::{
         self,
@@ -137,6 +138,8 @@ pub struct Config {
     pub min_revalidate_pps: u64,
     /// Whether the flows stay when the engine is stopped.
     pub keep_flows: bool,
+    /// A path to listen for commands at, besides the usual place.
+    pub unixctl: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -150,6 +153,7 @@ impl Default for Config {
             max_revalidator: 500,
             min_revalidate_pps: 5,
             keep_flows: false,
+            unixctl: None,
         }
     }
 }
@@ -164,6 +168,8 @@ pub struct Engine {
     keep_flows: bool,
     /// The features the datapath shall have afterwards.
     features: u32,
+    /// The path that commands come through as well.
+    unixctl: Option<PathBuf>,
     /// Held as long as the engine serves the datapath.
     lock: UnixListener,
 }
@@ -303,7 +309,8 @@ impl Engine {
             threads: Vec::new(),
             keep_flows: false,
             features: features & !user_features::DISPATCH_UPCALL_PER_CPU,
-            lock: lock,
+            unixctl: None,
+            lock,
         };
         let started = engine.bring_up(sockets, events, config, Arc::new(on_failure));
         if let Err(error) = started {
@@ -348,8 +355,10 @@ impl Engine {
         })?;
         let monitor = Monitor::new(shared, events)?;
         self.spawn("ports".into(), &on_failure, move || monitor.run())?;
-        for listener in [self.lock.try_clone()?] {
-            self.serve(listener, &on_failure)?;
+        self.serve(self.lock.try_clone()?, &on_failure)?;
+        if let Some(path) = &config.unixctl {
+            self.serve(unixctl::listen(path)?, &on_failure)?;
+            self.unixctl = Some(path.clone());
         }
         Ok(())
     }
@@ -401,6 +410,10 @@ impl Engine {
         for thread in self.threads.drain(..) {
             // A panic has been told of.
             let _ = thread.join();
+        }
+        if let Some(path) = self.unixctl.take() {
+            // Whoever has removed it already.
+            let _ = fs::remove_file(path);
         }
         if !self.keep_flows {
             if let Err(error) = self.remove_flows() {

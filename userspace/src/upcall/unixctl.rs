@@ -18,7 +18,8 @@ pub use client::{
 };
 pub use server::{
     Commands,
-    Server, //
+    Server,
+    listen, //
 };
 
 use rustix::{

@@ -12,6 +12,10 @@ use crate::upcall::{
     wakeup::Stop, //
 };
 use std::{
+    fs::{
+        self,
+        Permissions, //
+    },
     io::{
         self,
         Read,
@@ -19,11 +23,15 @@ use std::{
     },
     os::{
         fd::AsFd,
-        unix::net::{
-            UnixListener,
-            UnixStream, //
+        unix::{
+            fs::PermissionsExt,
+            net::{
+                UnixListener,
+                UnixStream, //
+            },
         },
     },
+    path::Path,
     sync::{
         Arc,
         atomic::{
@@ -47,6 +55,27 @@ const MOST_CLIENTS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The most that is read from a client.
 const MOST_BYTES: u64 = 1 << 20;
+
+/// A listening socket at a path, in place of one that nobody listens at any more.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    let told =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let bind = || -> io::Result<UnixListener> {
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    match bind() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
+            Err(why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(told)?;
+                bind().map_err(told)
+            }
+            _ => Err(told(error)),
+        },
+        outcome => outcome.map_err(told),
+    }
+}
 
 /// Answers commands that come through a listening socket.
 pub struct Server {

@@ -3,11 +3,15 @@
 use super::*;
 use crate::upcall::wakeup::Stop;
 use std::{
+    env, fs,
     io::{
         Read,
         Write, //
     },
-    os::unix::net::UnixListener,
+    os::unix::{
+        fs::PermissionsExt,
+        net::UnixListener, //
+    },
     process,
     sync::Arc,
     thread,
@@ -68,6 +72,18 @@ fn nonsense_ends_a_conversation_and_no_other() {
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0);
         assert_eq!(call(address, "echo", &[]).unwrap(), "");
     });
+}
+
+#[test]
+fn paths_of_the_dead_are_taken_over() {
+    let path = env::temp_dir().join(format!("ovs-upcalld-{}.ctl", process::id()));
+    let first = listen(&path).unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(listen(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    drop(first);
+    drop(listen(&path).unwrap());
+    fs::remove_file(&path).unwrap();
 }
 
 #[test]
