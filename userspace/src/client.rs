@@ -7,6 +7,7 @@
 //! [`Socket::batch`]. Keys, masks and actions are the bytes of their netlink attributes, without
 //! the header of the attribute that holds them.
 
+pub mod conntrack;
 pub mod ct_limit;
 pub mod datapath;
 pub mod error;

@@ -7,6 +7,7 @@
 //! refuse it.
 
 pub mod actions;
+pub mod conntrack;
 mod field;
 pub mod key;
 pub mod ports;

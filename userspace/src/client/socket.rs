@@ -307,6 +307,14 @@ impl Dump<'_> {
     /// The next reply; `None` at the end.
     #[expect(clippy::should_implement_trait, reason = "it lends what it returns")]
     pub fn next(&mut self) -> Result<Option<Reply<'_>>> {
+        match self.next_message()? {
+            Some((family, payload)) => Reply::parse(family, payload).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The type and payload of the next message; `None` at the end. For families that are not ours.
+    pub(crate) fn next_message(&mut self) -> Result<Option<(u16, &[u8])>> {
         let range = loop {
             if self.done {
                 return Ok(None);
@@ -340,7 +348,7 @@ impl Dump<'_> {
             }
         };
         let (family, range) = range;
-        Reply::parse(family, &self.socket.buf[range]).map(Some)
+        Ok(Some((family, &self.socket.buf[range])))
     }
 
     /// The next replies, as many as are read at once; `None` at the end. They are in `buf`, so that
@@ -385,7 +393,7 @@ impl Dump<'_> {
 
 impl Drop for Dump<'_> {
     fn drop(&mut self) {
-        while let Ok(Some(_)) = self.next() {}
+        while let Ok(Some(_)) = self.next_message() {}
     }
 }
 

@@ -74,11 +74,8 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
 }
 
 fn from_file(context: &mut Context, args: &[&str], usual: Operation) -> Outcome {
-    let (name, path) = match args {
-        [name, path] => (Some(*name), *path),
-        _ => (None, args.first().copied().unwrap_or("-")),
-    };
-    let dp = context.datapath(name)?;
+    let (dp, _) = context.optional_datapath(args, 2)?;
+    let path = args.last().copied().unwrap_or("-");
     let ports = flow::ports(context, &dp)?;
     let reader: Box<dyn BufRead> = match path {
         "-" => Box::new(io::stdin().lock()),

@@ -9,6 +9,7 @@ use crate::context::{
 use crate::{
     bulk,
     cache,
+    conntrack,
     ct_limit,
     datapath,
     flow,
@@ -185,6 +186,31 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: bulk::del,
     },
     Command {
+        name: "dump-conntrack",
+        usage: "[-m] [-s] [dp] [zone=N]",
+        about: "Print the connections that are tracked in this network namespace, or in a zone \
+              of it. With -m print their ids, their status and what is known of the protocol's \
+              state as well, with -s what was counted and for how long they are kept. The \
+              datapath must exist; connections are tracked for all of them. Counters and times \
+              need the settings net.netfilter.nf_conntrack_acct and nf_conntrack_timestamp.",
+        count: (0, 4),
+        access: Ro,
+        run: conntrack::dump,
+    },
+    Command {
+        name: "flush-conntrack",
+        usage: "[dp] [zone=N] [mark=X[/M]] [labels=Y[/N]] [ct-orig-tuple [ct-reply-tuple]]",
+        about: "Forget connections: all, or those of this zone, mark, labels and tuples. A tuple \
+              has one or more of ct_nw_src=IP, ct_nw_dst=IP or ct_ipv6_src=IP6, ct_ipv6_dst=IP6, \
+              ct_nw_proto=N, ct_tp_src=PORT, ct_tp_dst=PORT and, after the protocol, icmp_id=N, \
+              icmp_type=N, icmp_code=N, with commas between them; the first is of the direction of \
+              the first packet. That both addresses, protocol and both ports are of no connection \
+              is an error; without zone they are of zone 0.",
+        count: (0, 6),
+        access: Rw,
+        run: conntrack::flush,
+    },
+    Command {
         name: "cache-get-size",
         usage: "[dp]",
         about: "Print the size of the masks cache.",
@@ -200,6 +226,23 @@ pub(crate) const COMMANDS: &[Command] = &[
         count: (3, 3),
         access: Rw,
         run: cache::set,
+    },
+    Command {
+        name: "ct-stats-show",
+        usage: "[dp] [zone=N]",
+        about: "Print how many connections there are by protocol. With -m print how many there are \
+              in each state of TCP as well.",
+        count: (0, 3),
+        access: Ro,
+        run: conntrack::stats,
+    },
+    Command {
+        name: "ct-bkts",
+        usage: "[dp] [gt=N]",
+        about: "Tell that the kernel does not say how connections are spread.",
+        count: (0, 2),
+        access: Ro,
+        run: conntrack::buckets,
     },
     Command {
         name: "ct-set-limits",

@@ -145,6 +145,24 @@ impl Context {
         }
     }
 
+    /// The datapath of a command that may name it first, and the other arguments. There are `most`
+    /// arguments at most: that many without the name of a datapath are a mistake.
+    pub(crate) fn optional_datapath<'a>(
+        &mut self,
+        args: &'a [&'a str],
+        most: usize,
+    ) -> Outcome<(Datapath, &'a [&'a str])> {
+        if let Some((name, rest)) = args.split_first() {
+            if let Ok(dp) = self.find(name) {
+                return Ok((dp, rest));
+            }
+        }
+        match args.len() < most {
+            true => Ok((self.datapath(None)?, args)),
+            false => self.fail_errno("datapath not found", Errno::INVAL),
+        }
+    }
+
     fn only_datapath(&mut self) -> Result<String, String> {
         let mut all = match self.client().and_then(Client::datapaths) {
             Ok(all) => all,

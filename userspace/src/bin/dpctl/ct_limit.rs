@@ -12,70 +12,71 @@ use openvswitch::client::ct_limit::DEFAULT_ZONE;
 use rustix::io::Errno;
 use serde::Serialize;
 
-/// The arguments after the name of a datapath, if there is one.
-///
-/// The limits are those of the network namespace; the datapath must exist all the same.
-fn without_datapath<'a>(context: &mut Context, args: &'a [&'a str]) -> Outcome<&'a [&'a str]> {
-    let is_other = |arg: &str| arg.starts_with("default") || arg.starts_with("zone=");
-    match args {
-        [name, rest @ ..] if !is_other(name) => {
-            context.datapath(Some(name))?;
-            Ok(rest)
-        }
-        _ => {
-            context.datapath(None)?;
-            Ok(args)
-        }
-    }
-}
-
 /// The number of a zone.
 fn zone(text: &str) -> Option<i32> {
     text.parse::<u16>().ok().map(i32::from)
 }
 
 /// `zone=N,limit=L`
-fn zone_limit(text: &str) -> Option<ZoneLimit> {
-    let (zone_id, limit) = text.strip_prefix("zone=")?.split_once(",limit=")?;
-    Some(ZoneLimit {
-        zone_id: zone(zone_id)?,
-        limit: limit.parse().ok()?,
-        count: 0,
-    })
+fn zone_limit(text: &str) -> Result<ZoneLimit, String> {
+    let (mut zone_id, mut limit) = (None, None);
+    for field in text.split([',', ' ']).filter(|field| !field.is_empty()) {
+        let (key, value) = field.split_once('=').unwrap_or((field, ""));
+        let bad = || format!("failed to parse field {key}");
+        match key {
+            _ if value.is_empty() => return Err(format!("field {key} missing value")),
+            "zone" => zone_id = Some(zone(value).ok_or_else(bad)?),
+            "limit" => limit = Some(value.parse().map_err(|_| bad())?),
+            _ => return Err(format!("invalid zone limit field: {key}")),
+        }
+    }
+    match (zone_id, limit) {
+        (Some(zone_id), Some(limit)) => Ok(ZoneLimit {
+            zone_id,
+            limit,
+            count: 0,
+        }),
+        _ => Err("failed to parse zone limit".to_owned()),
+    }
 }
 
 /// `zone=N[,N]...`
-fn zones(text: &str) -> Option<Vec<i32>> {
-    let zones = text.strip_prefix("zone=")?;
-    zones.split(',').map(zone).collect()
+fn zones(text: &str) -> Result<Vec<i32>, String> {
+    let Some(zones) = text.strip_prefix("zone=") else {
+        return Err(format!("invalid argument {text}"));
+    };
+    let zones = zones.split(',').map(zone).collect::<Option<_>>();
+    zones.ok_or_else(|| "invalid zone".to_owned())
+}
+
+/// The arguments after the datapath, of which there must be one.
+///
+/// The limits are those of the network namespace; the datapath must exist all the same.
+fn without_datapath<'a>(context: &mut Context, args: &'a [&'a str]) -> Outcome<&'a [&'a str]> {
+    match args {
+        [name] if context.find(name).is_ok() => {
+            context.fail_errno("too few arguments", Errno::INVAL)
+        }
+        _ => Ok(context.optional_datapath(args, usize::MAX)?.1),
+    }
 }
 
 /// `ct-set-limits [DP] [default=L] [zone=N,limit=L]...`
 pub(crate) fn set(context: &mut Context, args: &[&str]) -> Outcome {
     let args = without_datapath(context, args)?;
-    let mut limits = Vec::new();
-    for arg in args {
-        let limit = match arg.strip_prefix("default=") {
-            Some(limit) => limit.parse().ok().map(|limit| ZoneLimit {
-                zone_id: DEFAULT_ZONE,
-                limit,
-                count: 0,
-            }),
-            None => zone_limit(arg),
-        };
-        match limit {
-            Some(limit) => limits.push(limit),
-            None => {
-                return context.fail_errno(
-                    format_args!("{arg} is neither default=LIMIT nor zone=ZONE,limit=LIMIT"),
-                    Errno::INVAL,
-                );
-            }
-        }
-    }
-    if limits.is_empty() {
-        return context.fail_errno("no limits are given", Errno::INVAL);
-    }
+    let limit = |arg: &str| match arg.strip_prefix("default=").map(str::parse) {
+        Some(Ok(limit)) => Ok(ZoneLimit {
+            zone_id: DEFAULT_ZONE,
+            limit,
+            count: 0,
+        }),
+        Some(Err(_)) => Err("invalid default limit".to_owned()),
+        None => zone_limit(arg),
+    };
+    let limits: Vec<_> = match args.iter().map(|arg| limit(arg)).collect() {
+        Ok(limits) => limits,
+        Err(why) => return context.fail_errno(why, Errno::INVAL),
+    };
     let set = context.client().and_then(|c| c.set_ct_limits(&limits));
     set.or_else(|why| context.fail_with("failed to set conntrack limit", &why))
 }
@@ -87,17 +88,9 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
     for arg in args {
         match (*arg, zones(arg)) {
             ("default", _) => named.push(DEFAULT_ZONE),
-            (_, Some(zones)) => named.extend(zones),
-            (_, None) => {
-                return context.fail_errno(
-                    format_args!("{arg} is neither default nor zone=ZONE[,ZONE]..."),
-                    Errno::INVAL,
-                );
-            }
+            (_, Ok(zones)) => named.extend(zones),
+            (_, Err(why)) => return context.fail_errno(why, Errno::INVAL),
         }
-    }
-    if named.is_empty() {
-        return context.fail_errno("no zones are given", Errno::INVAL);
     }
     let deleted = context.client().and_then(|c| c.del_ct_limits(&named));
     deleted.or_else(|why| context.fail_with("failed to delete conntrack limit", &why))
@@ -105,22 +98,15 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
 
 /// `ct-get-limits [DP] [zone=N[,N]...]`
 pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
-    let args = without_datapath(context, args)?;
+    let (_, args) = context.optional_datapath(args, 2)?;
     let mut named = Vec::new();
     for arg in args {
-        match zones(arg) {
-            Some(zones) => named.extend(zones),
-            None => {
-                return context.fail_errno(
-                    format_args!("{arg} is not zone=ZONE[,ZONE]..."),
-                    Errno::INVAL,
-                );
-            }
-        }
-    }
-    if !named.is_empty() {
         // The default is told in any case.
-        named.insert(0, DEFAULT_ZONE);
+        named.push(DEFAULT_ZONE);
+        match zones(arg) {
+            Ok(zones) => named.extend(zones),
+            Err(why) => return context.fail_errno(why, Errno::INVAL),
+        }
     }
     let mut limits = match context.client().and_then(|c| c.ct_limits(&named)) {
         Ok(limits) => limits,
@@ -178,10 +164,9 @@ mod tests {
             "zone=-1,limit=1",
             "zone=1",
             "zone=1,limit=",
-            "zone=1,limit=1,",
-            "limit=1,zone=1",
+            "zone=1,limit=1,count=1",
         ] {
-            assert!(zone_limit(bad).is_none(), "{bad}");
+            assert!(zone_limit(bad).is_err(), "{bad}");
         }
     }
 
@@ -189,7 +174,7 @@ mod tests {
     fn zones_are_read() {
         assert_eq!(zones("zone=1,0,7").unwrap(), [1, 0, 7]);
         for bad in ["zone=", "zone=1,", "1", "zone=x"] {
-            assert!(zones(bad).is_none(), "{bad}");
+            assert!(zones(bad).is_err(), "{bad}");
         }
     }
 }

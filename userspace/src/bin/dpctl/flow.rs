@@ -47,17 +47,9 @@ pub(crate) fn ports(context: &mut Context, dp: &Datapath) -> Outcome<Ports> {
     }
 }
 
-/// Splits `[DP] ARGS...` where there are `count` arguments after the datapath.
-fn split<'a, 'b>(args: &'b [&'a str], count: usize) -> (Option<&'a str>, &'b [&'a str]) {
-    match args.split_first() {
-        Some((dp, rest)) if rest.len() >= count => (Some(dp), rest),
-        _ => (None, args),
-    }
-}
-
 /// `dump-flows [-m] [--names] [DP] [filter=..] [type=..] [pmd=..]`
 pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
-    let (mut name, mut wanted) = (None, None);
+    let (mut names, mut wanted) = (Vec::new(), None);
     for arg in args {
         match arg.split_once('=') {
             Some(("type", _)) => {
@@ -66,21 +58,16 @@ pub(crate) fn dump(context: &mut Context, args: &[&str]) -> Outcome {
             }
             Some(("filter", text)) => wanted = Some(text),
             Some(("pmd", _)) => {}
-            _ => name = Some(*arg),
+            _ => names.push(*arg),
         }
     }
-    let dp = match name.map(|name| context.find(name)) {
-        None => context.datapath(None)?,
-        Some(Ok(dp)) => dp,
-        Some(Err(_)) => return context.fail_errno("datapath not found", Errno::INVAL),
-    };
+    let (dp, _) = context.optional_datapath(&names, 1)?;
     let names = ports(context, &dp)?;
     let wanted = match wanted.map(|text| Filter::parse(text, &names)) {
         None => None,
         Some(Ok(filter)) => Some(filter),
         Some(Err(why)) => {
-            let what = format!("Failed to parse filter ({why})");
-            return context.fail_errno(what, Errno::INVAL);
+            return context.fail(format_args!("Failed to parse filter ({why})"));
         }
     };
     let all = context.client().and_then(|client| client.flows(dp.ifindex));
@@ -339,11 +326,10 @@ fn put(
     args: &[&str],
     request: impl Fn(&mut Context, &Datapath, &FlowPut<'_>) -> Result<Option<Flow>, Error>,
 ) -> Outcome {
-    let (name, args) = split(args, 2);
-    let &[key, actions] = args else {
+    let (dp, _) = context.optional_datapath(args, 3)?;
+    let &[.., key, actions] = args else {
         return Ok(());
     };
-    let dp = context.datapath(name)?;
     let ports = ports(context, &dp)?;
     let spec = match Spec::parse(key, actions, &ports) {
         Ok(spec) => spec,
@@ -373,9 +359,8 @@ fn print_stats(context: &mut Context, flow: Option<Flow>) -> Outcome {
 
 /// `get-flow [DP] ufid:UFID`
 pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
-    let (name, args) = split(args, 1);
-    let dp = context.datapath(name)?;
-    let Some(ufid) = args.first().and_then(|text| parse_ufid(text)) else {
+    let (dp, _) = context.optional_datapath(args, 2)?;
+    let Some(ufid) = args.last().and_then(|text| parse_ufid(text)) else {
         return context.fail("parsing flow ufid");
     };
     let names = match context.args.names() {
@@ -407,10 +392,9 @@ fn parse_ufid(text: &str) -> Option<Ufid> {
 
 /// `del-flow [DP] FLOW`
 pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
-    let (name, args) = split(args, 1);
-    let dp = context.datapath(name)?;
+    let (dp, _) = context.optional_datapath(args, 2)?;
     let ports = ports(context, &dp)?;
-    let text = args.first().copied().unwrap_or("");
+    let text = args.last().copied().unwrap_or("");
     let key = match text::key::parse(text, Some(&ports)) {
         Ok(key) => key,
         Err(error) => return context.fail_errno(error, Errno::INVAL),
@@ -422,8 +406,8 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
         Ok(flow) => print_stats(context, Some(flow)),
         Err(why) => {
             context.report("deleting flow", Some(&why));
-            if key.ufid.is_none() && why.is(Errno::NOENT) {
-                eprintln!("Perhaps you need to specify a UFID?");
+            if key.ufid.is_none() && why.is(Errno::NOENT) && !context.args.json {
+                writeln!(context, "Perhaps you need to specify a UFID?")?;
             }
             context.finish()
         }

@@ -210,7 +210,8 @@ const DIFFERENCES: &[&str] = &[
     "Commands that only datapaths in user space know an answer to, those that begin with ipf- and \
      offload-stats-show, dump-conntrack-exp, ct-*-maxconns, ct-get-nconns, ct-*-tcp-seq-chk, \
      ct-*-sweep-interval, fail with the same words whatever their arguments, and are not listed.",
-    "There are no dump-conntrack, flush-conntrack, ct-stats-show and ct-bkts.",
+    "flush-conntrack takes part of the fields of ICMP, and connections of any protocol.",
+    "That connections cannot be listed is an error.",
     "A filter of dump-flows knows the usual fields of OpenFlow, not all, and flows as add-flow \
      takes them.",
     "--verbose knows levels; the module and the destination that it may name do not matter. There \

@@ -10,6 +10,8 @@ mod bulk;
 mod cache;
 mod color;
 mod commands;
+mod connection;
+mod conntrack;
 mod context;
 mod ct_limit;
 mod datapath;
