@@ -2,6 +2,8 @@
 
 //! Actions: `action,action(arguments),...`, or `drop` for none.
 
+#[cfg(test)]
+mod any;
 mod ct;
 mod format;
 mod parse;

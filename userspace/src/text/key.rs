@@ -5,6 +5,8 @@
 //! What a field is called and how its payload is written stands in one table, which the writer and
 //! the reader share.
 
+#[cfg(test)]
+pub(crate) mod any;
 mod format;
 mod nsh;
 mod parse;

@@ -205,7 +205,8 @@ const DIFFERENCES: &[&str] = &[
     "The counters of a port are not counted twice, and those of tunnel ports are the kernel's.",
     "A flow without an id is printed without one, where ovs-dpctl makes one up.",
     "userspace() carries the data that is given and no zeros in its place.",
-    "The cookie of psample() is printed with the zeros it begins with.",
+    "The cookie of psample() and the metadata of push_nsh() are printed with the zeros they begin \
+     with.",
     "The mask of an ERSPAN hardware id is printed with all its six bits.",
     "Commands that only datapaths in user space know an answer to, those that begin with ipf- and \
      offload-stats-show, dump-conntrack-exp, ct-*-maxconns, ct-get-nconns, ct-*-tcp-seq-chk, \

@@ -27,6 +27,7 @@ use odp::uapi::{
     check_pkt_len_attr,
     dec_ttl_attr,
     hash_alg,
+    nsh_key_attr,
     psample_attr,
     sample_attr, //
 };
@@ -123,6 +124,11 @@ fn action(out: &mut String, attr: &Attr<'_>, ports: Option<&Ports>, depth: usize
         action_attr::PUSH_NSH => {
             out.push_str("push_nsh(");
             key::format_nsh(out, attr.payload(), None);
+            let mut attrs = attr.nested();
+            if let Some(md2) = attrs.find(|attr| attr.kind() == nsh_key_attr::MD2) {
+                out.push_str(",md2=0x");
+                field::hex(out, md2.payload());
+            }
             out.push(')');
         }
         action_attr::POP_NSH => word(out, attr, "pop_nsh()")?,

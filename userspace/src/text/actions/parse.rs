@@ -251,14 +251,12 @@ impl Parser<'_, '_> {
     }
 
     fn push_nsh(&mut self, out: &mut Writer<'_>) -> Result<()> {
-        let mut scanner = *self.scanner;
         let nest = out.start(action_attr::PUSH_NSH)?;
         if let Some((header, md2)) = self.nsh_md2()? {
             key::put_nsh(out, &header, false)?;
             out.put_bytes(nsh_key_attr::MD2, &md2)?;
         } else {
-            let (header, _) = key::parse_nsh(&mut scanner)?;
-            *self.scanner = scanner;
+            let header = nsh_header(self.scanner)?;
             key::put_nsh(out, &header, true)?;
         }
         Ok(out.end(nest)?)
@@ -272,9 +270,11 @@ impl Parser<'_, '_> {
             return Ok(None);
         };
         let fields = format!("{})", fields.trim_end_matches(','));
-        let (header, _) = key::parse_nsh(&mut Scanner::new(&fields))?;
+        let header = nsh_header(&mut Scanner::new(&fields))?;
         let digits = md2.strip_prefix("0x").unwrap_or(md2);
-        let data = Scanner::new(digits).hex()?;
+        let mut data = Scanner::new(digits).hex()?;
+        // Lengths are counted in words.
+        data.resize(data.len().next_multiple_of(4), 0);
         self.scanner.expect(body)?;
         self.scanner.expect(")")?;
         Ok(Some((header, data)))
@@ -304,7 +304,7 @@ impl Parser<'_, '_> {
         self.scanner.expect("%")?;
         self.scanner.skip_separators();
         self.scanner.expect("actions(")?;
-        let probability = (f64::from(u32::MAX) * (percent / 100.0) + 0.5).floor() as u32;
+        let probability = percent_probability(percent);
         let nest = out.start(action_attr::SAMPLE)?;
         out.put(sample_attr::PROBABILITY, &probability)?;
         self.nested(out, sample_attr::ACTIONS)?;
@@ -349,4 +349,21 @@ impl Parser<'_, '_> {
         }
         Ok(out.end(nest)?)
     }
+}
+
+/// Reads the header of push_nsh until a parenthesis closes. What is not told is as in Open vSwitch.
+fn nsh_header(scanner: &mut Scanner<'_>) -> Result<[u8; 24]> {
+    let (mut header, given) = key::parse_nsh(scanner)?;
+    // TTL, metadata of type 1, Ethernet, service index.
+    for (at, usual) in [(1, 63), (2, 1), (3, 3), (7, 255)] {
+        if given[at] == 0 {
+            header[at] = usual;
+        }
+    }
+    Ok(header)
+}
+
+/// A percentage as a part of `u32::MAX`.
+pub(super) fn percent_probability(percent: f64) -> u32 {
+    (f64::from(u32::MAX) * (percent / 100.0) + 0.5).floor() as u32
 }

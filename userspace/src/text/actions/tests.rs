@@ -3,20 +3,21 @@
 //! Actions as text and back.
 
 use super::{
+    any,
     format,
     parse, //
 };
 use crate::text::Ports;
-use odp::nlattr::{
-    NoRoom,
-    Writer, //
+use odp::nlattr::Writer;
+use odp::uapi::action_attr;
+use proptest::prelude::{
+    TestCaseError,
+    any as anything,
+    prop,
+    prop_assert,
+    prop_assert_eq,
+    proptest, //
 };
-use odp::uapi::{
-    action_attr,
-    check_pkt_len_attr,
-    sample_attr, //
-};
-use proptest::prelude::*;
 
 fn text(actions: &[u8]) -> String {
     let mut out = String::new();
@@ -51,6 +52,7 @@ const SAME: &[&str] = &[
     "ct(commit,nat(src=fe80::1)),ct(commit,nat(src)),ct(nat),ct_clear",
     "push_eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),pop_eth",
     "push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x10,si=255,c1=0x1,c2=0x2,c3=0x3,c4=0x4),pop_nsh()",
+    "push_nsh(flags=1,ttl=3,mdtype=2,np=1,spi=0x10,si=2,md2=0x0001020304050607)",
     "meter(3),psample(group=5,cookie=0011),psample(group=7)",
     "dec_ttl(le_1(userspace(pid=1))),2",
     "userspace(pid=5,userdata(00112233),actions,tunnel_out_port=2)",
@@ -97,6 +99,19 @@ fn a_psample_is_marked_as_a_nest() {
 }
 
 #[test]
+fn a_header_that_is_pushed_has_usual_values() {
+    let again = |words| text(&parse(words, None).unwrap());
+    assert_eq!(
+        again("push_nsh()"),
+        "push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x0,si=255,c1=0x0,c2=0x0,c3=0x0,c4=0x0)"
+    );
+    assert_eq!(
+        again("push_nsh(mdtype=2,md2=0x0102030405)"),
+        "push_nsh(flags=0,ttl=63,mdtype=2,np=3,spi=0x0,si=255,md2=0x0102030405000000)"
+    );
+}
+
+#[test]
 fn names_stand_for_ports() {
     let ports = Ports::from_iter([(1, "v0"), (2, "drop0")]);
     let actions = parse("v0,drop0,7", Some(&ports)).unwrap();
@@ -132,96 +147,22 @@ fn nonsense_is_refused() {
     parse(&"clone(".repeat(100_000), None).unwrap_err();
 }
 
-/// A tree of actions.
-#[derive(Clone, Debug)]
-enum Action {
-    Plain(u16, u32),
-    Flag(u16),
-    Clone(Vec<Action>),
-    Sample(u32, Vec<Action>),
-    CheckPktLen(u16, Vec<Action>, Vec<Action>),
-}
-
-fn put(w: &mut Writer<'_>, action: &Action) -> Result<(), NoRoom> {
-    let all = |w: &mut Writer<'_>, kind: u16, actions: &[Action]| {
-        let nest = w.start(kind)?;
-        for action in actions {
-            put(w, action)?;
-        }
-        w.end(nest)
-    };
-    match action {
-        Action::Plain(kind, value) => w.put(*kind, value),
-        Action::Flag(kind) => w.put_flag(*kind),
-        Action::Clone(actions) => all(w, action_attr::CLONE, actions),
-        Action::Sample(probability, actions) => {
-            let nest = w.start(action_attr::SAMPLE)?;
-            w.put(sample_attr::PROBABILITY, probability)?;
-            all(w, sample_attr::ACTIONS, actions)?;
-            w.end(nest)
-        }
-        Action::CheckPktLen(len, greater, less_equal) => {
-            let nest = w.start(action_attr::CHECK_PKT_LEN)?;
-            w.put(check_pkt_len_attr::PKT_LEN, len)?;
-            all(w, check_pkt_len_attr::ACTIONS_IF_GREATER, greater)?;
-            all(w, check_pkt_len_attr::ACTIONS_IF_LESS_EQUAL, less_equal)?;
-            w.end(nest)
-        }
-    }
-}
-
-fn any_action() -> impl Strategy<Value = Action> {
-    let plain = [
-        action_attr::OUTPUT,
-        action_attr::TRUNC,
-        action_attr::RECIRC,
-        action_attr::METER,
-    ];
-    let flags = [
-        action_attr::POP_VLAN,
-        action_attr::POP_ETH,
-        action_attr::CT_CLEAR,
-        action_attr::POP_NSH,
-    ];
-    let leaf = prop_oneof![
-        (prop::sample::select(plain.to_vec()), any::<u32>()).prop_map(|(k, v)| Action::Plain(k, v)),
-        prop::sample::select(flags.to_vec()).prop_map(Action::Flag),
-    ];
-    leaf.prop_recursive(4, 32, 4, |inner| {
-        let list = prop::collection::vec(inner, 0..4);
-        // Percentages have one decimal place.
-        let probability = (0_u32..=1000).prop_map(|tenths| {
-            (f64::from(u32::MAX) * (f64::from(tenths) / 10.0 / 100.0) + 0.5).floor() as u32
-        });
-        prop_oneof![
-            list.clone().prop_map(Action::Clone),
-            (probability, list.clone()).prop_map(|(p, list)| Action::Sample(p, list)),
-            (any::<u16>(), list.clone(), list)
-                .prop_map(|(len, a, b)| Action::CheckPktLen(len, a, b)),
-        ]
-    })
-}
-
 proptest! {
     #[test]
-    fn any_actions_read_back(actions in prop::collection::vec(any_action(), 0..6)) {
-        let mut bytes = vec![0; 65536];
-        let mut writer = Writer::new(&mut bytes);
-        for action in &actions {
-            put(&mut writer, action).unwrap();
-        }
-        let text = text(writer.as_bytes());
+    fn any_actions_read_back(actions in prop::collection::vec(any::action(), 0..6)) {
+        let actions = actions.concat();
+        let text = text(&actions);
         let parsed = parse(&text, None).map_err(|e| TestCaseError::fail(format!("{e}: {text}")))?;
-        prop_assert_eq!(&parsed[..], writer.as_bytes(), "{}", text);
+        prop_assert_eq!(&parsed, &actions, "{}", text);
     }
 
     #[test]
-    fn any_bytes_can_be_written(actions in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes_can_be_written(actions in prop::collection::vec(anything::<u8>(), 0..64)) {
         prop_assert!(!text(&actions).is_empty());
     }
 
     #[test]
-    fn any_attributes_can_be_written(kind in 0_u16..30, payload in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn any_attributes_can_be_written(kind in 0_u16..30, payload in prop::collection::vec(anything::<u8>(), 0..64)) {
         let mut bytes = vec![0; 80];
         let mut writer = Writer::new(&mut bytes);
         writer.put_bytes(kind, &payload).unwrap();

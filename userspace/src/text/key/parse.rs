@@ -158,6 +158,13 @@ fn parse_payload(
     mask: &mut Writer<'_>,
 ) -> Result<()> {
     let kind = known.kind;
+    // This is how a number that does not matter is written.
+    if matches!(known.shape, Shape::U32 | Shape::U16 | Shape::Labels) && scanner.eat(")") {
+        let len = known.shape.len().unwrap_or(0);
+        key.reserve(kind, len)?;
+        mask.reserve(kind, len)?;
+        return Ok(());
+    }
     match known.shape {
         Shape::U32 => {
             let (value, bits) = number_masked::<u32>(scanner, u32::MAX)?;
