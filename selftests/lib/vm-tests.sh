@@ -32,14 +32,21 @@ guest_tests() {
 	done
 }
 
+# What tests may be told by their environment: how much, and which.
+knobs='SEED FUZZ_MESSAGES FUZZ_PACKETS CHURN_SECONDS DIFFER_ROUNDS'
+
 # Run the given tests in one VM; say which did not get their turn in $left.
 one_vm() {
-	local line log='' name='' rc secs bad=''
+	local line log='' name='' rc secs bad='' knob
+	local environment=(OVS_SLOWER="${OVS_SLOWER:-1}")
+	for knob in $knobs; do
+		[ -z "${!knob-}" ] || environment+=("$knob=${!knob}")
+	done
 	declare -A finished=()
 	exec {fd}< <(
 		rc=0
 		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$logs/vm" -- \
-			env OVS_SLOWER="${OVS_SLOWER:-1}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null || rc=$?
+			env "${environment[@]}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null || rc=$?
 		echo "@@ vm $rc"
 	)
 	while IFS= read -r line <&"$fd"; do

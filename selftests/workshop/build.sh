@@ -42,9 +42,12 @@ make_uml() {
 		ARCH=um CC=$cc KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large" modules
 }
 
+# With them the one that makes packets for tests.
 kbuild_uml() {
 	local out=$OVS_BUILD/modules-${OVS_UML##*/}
 	make_uml "$OVS_TOP" "$out"
+	make_uml "$OVS_TOP/selftests/debug/mangle" "$out/mangle"
+	cp "$out/mangle/mangle.ko" "$out/"
 }
 
 modules() {

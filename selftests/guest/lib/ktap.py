@@ -73,6 +73,11 @@ def diag(text):
         print("#", line)
 
 
+def pending():
+    """How much was deferred so far."""
+    return len(_deferred)
+
+
 def cleanup(down_to=0):
     """Does what was deferred."""
     while len(_deferred) > down_to:

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+"""The same messages and packets, made by chance, for the kernel's module and ours: answers, dumps, statistics, upcalls,
+and what comes out are the same. DIFFER_ROUNDS= says how many times, SEED= which ones."""
+
+import os
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest"))
+# pylint: disable=wrong-import-position
+from lib import net, ovs
+from lib.chance import Chance
+from lib.fuzzer import Fuzzer
+from lib.ktap import Failure, cleanup, equal, main, pending, test, true
+from lib.mangle import DEVICES, Mangle
+from lib.netlink import ACK, CREATE, DUMP, REQUEST, Error, Message, Socket, attr, nest, parse, u32
+from lib.ovs import DP, FLOW, GET, NEW, VPORT, Datapath, Dp, Fl, Key, Pk, Vp
+
+ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
+SEED = int(os.environ.get("SEED", 1))
+# Rounds before the modules are changed, and of each round flows, packets and messages.
+BATCH, FLOWS, PACKETS, MESSAGES = 20, 40, 1000, 100
+STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch/openvswitch.ko"
+METER, METER_SET = "ovs_meter", 2
+mangle = None
+
+
+def setup():
+    global mangle
+    net.quiet_devices()
+    mangle = Mangle()
+
+
+def told(key):
+    """A key without what the kernel's module makes up: of headers that are cut off it tells fields that it has not read,
+    which is what was on its stack, or in a kernel that fills that, this pattern."""
+    found = []
+    for kind, value in parse(key):
+        if kind == Key.ENCAP:
+            value = told(value)
+        elif value.count(0xAA) == len(value):
+            value = bytes(len(value))
+        else:
+            value = value.replace(b"\xaa" * 4, bytes(4))
+        found.append((kind, value))
+    return found
+
+
+def is_fragment6(key):
+    """Whether it is of a fragment, whose number the kernel has perhaps chosen."""
+    fields = dict(key)
+    if Key.ENCAP in fields:
+        return is_fragment6(fields[Key.ENCAP])
+    return bool(fields.get(Key.IPV6, bytes(40))[39])
+
+
+def load(ours):
+    """Puts one of the modules in place."""
+    if ours:
+        net.run("modprobe", "openvswitch")
+    else:
+        for name in filter(None, net.run("modinfo", "-F", "depends", STOCK).strip().split(",")):
+            net.run("modprobe", name)
+        net.run("insmod", STOCK)
+    equal(os.path.exists("/sys/module/openvswitch/version"), ours, "our module is loaded")
+    Socket.families.clear()
+
+
+class Round:
+    """What one of the modules does."""
+
+    def __init__(self, seed):
+        self.seed = seed
+        self.found = []
+        subprocess.run(["conntrack", "-F"], capture_output=True, check=False)
+        # Always the same one.
+        self.nl = Socket(1000)
+        self.dp = Datapath("dp0", self.nl.pid, ovs.Feature.UNALIGNED)
+        for i, device in enumerate(DEVICES, 1):
+            self.dp.add(device, number=i, pids=(self.nl.pid,))
+
+    def note(self, what, value):
+        self.found.append((what, value))
+
+    def run(self):
+        self.flows()
+        self.packets()
+        self.dumps()
+        self.messages()
+        self.dumps()
+        return self.found
+
+    def flows(self):
+        chance = Chance(self.seed, list(range(1, 8)), (), self.nl.pid, repeatable=True)
+        self.dp.request(METER, METER_SET, u32(1, 0) + nest(4, nest(1, u32(1, 1), u32(2, 1 << 30), u32(3, 1 << 30))))
+        for i in range(FLOWS):
+            key, mask, actions = chance.flow()
+            try:
+                self.dp.request(FLOW, NEW, attr(Fl.KEY, key), attr(Fl.MASK, mask), attr(Fl.ACTIONS, actions), flags=CREATE)
+                result = 0
+            except Error as error:
+                result = error.errno
+            self.note(f"flow {i}: key {key.hex()} mask {mask.hex()} actions {actions.hex()}", result)
+
+    def packets(self):
+        """Packets that come in by a port."""
+        for i, digest in enumerate(mangle.digests(DEVICES[0], self.seed, PACKETS)):
+            self.note(f"packet {i}", digest)
+        self.upcalls()
+
+    def upcalls(self):
+        try:
+            for message in self.nl.pending():
+                # The order of attributes does not matter.
+                key = told(message.get(Pk.KEY))
+                apart = (Pk.HASH, Pk.KEY, Pk.PACKET) if is_fragment6(key) else (Pk.HASH, Pk.KEY)
+                attrs = sorted((kind, value) for kind, value in message.attrs if kind not in apart)
+                self.note("upcall", (message.cmd, key, attrs))
+        except OSError:
+            self.note("upcall", "lost")
+
+    def dumps(self):
+        dp = self.dp
+        try:
+            # Not the masks: the kernel's module counts those apart that are equal, but are of flows with more fields.
+            self.note("statistics", dp.stats())
+            for message in dp.request(VPORT, GET, flags=DUMP):
+                # Devices have counted before.
+                apart = (Vp.IFINDEX, Vp.STATS) if message.u32(Vp.TYPE) == Vp.NETDEV else (Vp.IFINDEX,)
+                self.note("port", sorted((kind, value) for kind, value in message.attrs if kind not in apart))
+            flows = [sorted((k, v) for k, v in m.attrs if k != Fl.USED) for m in dp.flows()]
+            for flow in sorted(flows):
+                self.note("flow", flow)
+        except Error as error:
+            self.note("dump", error.errno)
+
+    def messages(self):
+        """Messages, valid ones and others, one after the other."""
+        fuzzer = Fuzzer(self.seed, "dp0")
+        for i in range(MESSAGES):
+            family, flags, payload = fuzzer.message(self.dp.ifindex)
+            kind = self.nl.family(family)[0]
+            self.nl.seq += 1
+            data = struct.pack("=IHHII", 16 + len(payload), kind, flags | REQUEST | ACK, self.nl.seq, 0) + payload
+            self.nl.sock.sendto(data, (0, 0))
+            shown = struct.pack("=BB", payload[0], payload[1]).hex() + " " + payload[8:].hex()
+            self.note(f"message {i}: {family} flags {flags:x} {shown}", self.answers())
+            if payload[0] == 2 and not net.exists("dp0"):
+                break
+
+    def answers(self):
+        """All that comes back."""
+        got = []
+        while True:
+            for data in self.nl.receive():
+                size, kind, flags, seq, _ = struct.unpack_from("=IHHII", data)
+                if kind in (2, 3):
+                    got.append(("end", struct.unpack_from("=i", data, 16)[0]))
+                    return got
+                message = Message(data)
+                attrs = sorted((k, v) for k, v in message.attrs if not self.volatile(kind, k))
+                got.append((message.cmd, seq == self.nl.seq, attrs))
+
+    def volatile(self, kind, attr_kind):
+        """What differs from time to time."""
+        families = {number[0]: name for name, number in Socket.families.items()}
+        return (families.get(kind), attr_kind) in {
+            (DP, Dp.IFINDEX), (DP, Dp.MEGAFLOW_STATS), (VPORT, Vp.IFINDEX), (VPORT, Vp.STATS), (FLOW, Fl.USED), (METER, 3), (METER, 5), ("ovs_packet", Pk.HASH),
+        }  # fmt: skip
+
+    def end(self):
+        self.nl.close()
+        self.dp.nl.close()
+        other = Socket()
+        for message in other.request(DP, GET, flags=DUMP):
+            other.request(DP, 2, message.dp_ifindex)
+        other.close()
+
+
+def batch(ours, seeds):
+    load(ours)
+    found, deferred = [], pending()
+    try:
+        for seed in seeds:
+            round_ = Round(seed)
+            try:
+                found.append(round_.run())
+            finally:
+                round_.end()
+                cleanup(deferred)
+    finally:
+        net.unload()
+    return found
+
+
+def first_difference(one, other):
+    for a, b in zip(one, other):
+        if a != b:
+            return f"{a[0]}: the kernel's module {a[1]}, ours {b[1] if a[0] == b[0] else b}"
+    return f"{len(one)} and {len(other)} results" if len(one) != len(other) else None
+
+
+@test
+def differ():
+    """both modules do the same"""
+    count, differences = 0, []
+    for first in range(SEED, SEED + ROUNDS, BATCH):
+        seeds = range(first, min(first + BATCH, SEED + ROUNDS))
+        for seed, stock, ours in zip(seeds, batch(False, seeds), batch(True, seeds)):
+            count += len(stock)
+            difference = first_difference(stock, ours)
+            if difference:
+                differences.append(seed)
+                print(f"# SEED={seed} DIFFER_ROUNDS=1: {difference}")
+    print(f"# {ROUNDS} rounds, {count} results compared")
+    true(count > ROUNDS * 100, "too few results")
+    if differences:
+        raise Failure(f"rounds that differ: {differences}")
+
+
+if __name__ == "__main__":
+    main(setup)
