@@ -12,7 +12,7 @@ cmd=(qemu-system-x86_64
 	-M q35 -cpu max "${cpus[@]}" -m "$memory"
 	-nodefaults -no-user-config -display none -no-reboot
 	-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-	-drive "file=$image,format=raw,if=virtio,readonly=on"
+	-drive "file=$image,file.locking=off,format=raw,if=virtio,readonly=on"
 	-device virtio-rng-pci
 	-device virtio-serial-pci
 	-chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,name=ovs.out
