@@ -105,10 +105,10 @@ pub(crate) struct Datapath {
 }
 
 impl Datapath {
-    /// The features that user space may ask for.
+    /// The features that user space may ask for. To share recirculation ids with tc is refused, as
+    /// it is in kernels without `NET_TC_SKB_EXT`.
     pub(crate) const FEATURES: u32 = user_features::UNALIGNED
         | user_features::VPORT_PIDS
-        | user_features::TC_RECIRC_SHARING
         | user_features::DISPATCH_UPCALL_PER_CPU;
 
     /// Makes a datapath without ports.

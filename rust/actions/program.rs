@@ -124,6 +124,7 @@ impl Store for Memory {
 struct Compiler<'a> {
     memory: Memory,
     net: &'a Net,
+    log: bool,
 }
 
 impl Sink for Compiler<'_> {
@@ -170,7 +171,7 @@ impl Sink for Compiler<'_> {
     }
 
     fn ct(&mut self, ct: &Ct<'_>) -> Result<u32, Errno> {
-        let action = conntrack::Action::new(self.net, ct).map_err(errno::of)?;
+        let action = conntrack::Action::new(self.net, ct, self.log).map_err(errno::of)?;
         let cts = &mut self.memory.cts;
         let index = cts.len() as u32;
         cts.push(action, GFP_KERNEL).map_err(|_| Errno::ENOMEM)?;
@@ -188,13 +189,14 @@ const ENV: Env = Env {
 };
 
 /// Validates the payload of an ACTIONS attribute and compiles it, for packets with `key` in a
-/// datapath of `net`. May sleep.
+/// datapath of `net`. May sleep. With `log`, what is not an error but will not work is logged.
 pub(crate) fn compile<'a>(
     attrs: &'a [u8],
     key: &Key,
     net: &Net,
+    log: bool,
 ) -> Result<Actions, odp::Error<'a>> {
     let memory = Memory::for_attrs(attrs)
         .map_err(|_| odp::Error::new(Errno::ENOMEM, c"cannot store the actions"))?;
-    odp::actions::compile(attrs, key, &ENV, Compiler { memory, net })
+    odp::actions::compile(attrs, key, &ENV, Compiler { memory, net, log })
 }

@@ -201,7 +201,7 @@ impl<'a> Request<'a> {
     ) -> Result<Actions> {
         let mut key: KBox<Key> = alloc::zeroed(GFP_KERNEL)?;
         key.set_masked(&parsed.key, &parsed.mask);
-        actions::compile(actions.payload(), &key, info.net())
+        actions::compile(actions.payload(), &key, info.net(), !self.probe)
             .map_err(|err| refuse_actions(self.probe, error(err), message))
     }
 }

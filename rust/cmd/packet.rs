@@ -130,8 +130,9 @@ impl Command for Execute {
             netlink::Error::new(err, c"packet cannot be parsed").with_attr(packet)
         })?;
         given.check(&execution.key).map_err(error)?;
-        let actions =
-            actions::compile(actions.payload(), &execution.key, info.net()).map_err(error)?;
+        let log = info.attr(packet_attr::PROBE.into()).is_none();
+        let actions = actions::compile(actions.payload(), &execution.key, info.net(), log)
+            .map_err(error)?;
 
         let dp = find(info)?;
         skb.set_priority(execution.key.priority);

@@ -18,6 +18,7 @@ use crate::{
             Version, //
         },
         namespace::Net,
+        ratelimit,
         skbuff::SkBuff, //
     },
     odp::{
@@ -64,8 +65,9 @@ pub(crate) struct Action {
 impl Action {
     /// Makes what `ct` says, in a namespace. May sleep.
     ///
-    /// Fails with `ENOMEM`, or another error if there is no such helper.
-    pub(crate) fn new(net: &Net, ct: &Ct<'_>) -> Result<Self> {
+    /// Fails with `ENOMEM`, or another error if there is no such helper. That there is no such
+    /// timeout policy is logged, unless `log` says otherwise.
+    pub(crate) fn new(net: &Net, ct: &Ct<'_>, log: bool) -> Result<Self> {
         let version = match ct.family {
             Family::Ipv4 => Version::V4,
             Family::Ipv6 => Version::V6,
@@ -81,6 +83,12 @@ impl Action {
                 timeout: ct.timeout,
             },
         )?;
+        if let Some(name) = ct.timeout.filter(|_| !template.has_policy()) {
+            if log && ratelimit::allowed() {
+                let name = name.to_str().unwrap_or_default();
+                pr_info!("netlink: Failed to associated timeout policy '{name}'\n");
+            }
+        }
         let nat = ct.nat.map(|nat| Nat {
             wanted: Manip {
                 source: nat.kind == NatKind::Source,

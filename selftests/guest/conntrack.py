@@ -137,8 +137,9 @@ def datagram(family=4, sport=1000, dport=2000, swap=False, payload=b"datagram"):
     return packet.pad(data)
 
 
-def execute(data, *actions, key=b"", port=1):
-    lab.dp.execute(data, b"".join(actions), key=key + ovs.in_port(port))
+def execute(data, *actions, key=b"", port=1, probe=False):
+    more = [attr(Pk.PROBE)] if probe else []
+    lab.dp.execute(data, b"".join(actions), *more, key=key + ovs.in_port(port))
 
 
 def seen(data, *actions, key=b"", port=1):
@@ -389,6 +390,22 @@ def timeout():
     equal(state(seen(datagram(), ct(zone=5), ct(zone=5, timeout="slow"))), TRK | NEW, "state")
     conntrack("-F")
     equal(timeout_policy(2, "slow"), 0, "errno when the policy is deleted")
+
+
+@test
+def no_timeout():
+    """a timeout policy that does not exist is logged, but for a probe"""
+    forget()
+
+    def logged():
+        return net.run("dmesg").count("openvswitch: netlink: Failed to associated timeout policy 'nothing'")
+
+    before = logged()
+    execute(datagram(), ct(commit=True, zone=5, timeout="nothing"))
+    equal(logged() - before, 1, "messages")
+    equal(len(entries(5)), 1, "connections")
+    execute(datagram(), ct(commit=True, zone=5, timeout="nothing"), probe=True)
+    equal(logged() - before, 1, "messages after a probe")
 
 
 def listening():

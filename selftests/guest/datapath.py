@@ -75,7 +75,8 @@ def new_refused():
     refused(errno.EINVAL, nl.request, DP, NEW, 0, pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "dp0"), pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "lo"), pid)
-    for features in (1 << 31, 1 << 4, 0xFFFFFFFF):
+    # To share ids with tc takes a kernel with NET_TC_SKB_EXT.
+    for features in (1 << 31, 1 << 4, 0xFFFFFFFF, Feature.TC_RECIRC_SHARING):
         refused(errno.EOPNOTSUPP, nl.request, DP, NEW, 0, dp, pid, u32(Dp.USER_FEATURES, features))
     refused(errno.EINVAL, nl.request, DP, NEW, 0, dp, pid, u32(Dp.MASKS_CACHE_SIZE, 3))
     refused(errno.ERANGE, nl.request, DP, NEW, 0, dp, pid, u32(Dp.MASKS_CACHE_SIZE, 8192))

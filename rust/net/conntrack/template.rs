@@ -114,6 +114,11 @@ impl Template {
         !self.helper.is_null()
     }
 
+    /// Whether there is a timeout policy.
+    pub(crate) fn has_policy(&self) -> bool {
+        !self.policy.is_null()
+    }
+
     /// Whether a connection has the zone, the timeout policy, and no other helper.
     #[inline]
     pub(super) fn describes(&self, ct: Connection<'_>) -> bool {
