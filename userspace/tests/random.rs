@@ -71,7 +71,7 @@ const ACTIONS: &[&str] = &[
     "set(tunnel(tun_id=0x7,ipv6_src=::1,ipv6_dst=::2,vxlan(gbp(id=3,flags=0x4)),flags(key)))",
     "sample(sample=33.3%,actions(2)),clone(1,push_vlan(vid=4,pcp=0),clone(drop)),\
      check_pkt_len(size=1500,gt(userspace(pid=3)),le(2)),dec_ttl(le_1(userspace(pid=1)))",
-    "hash(l4(5)),hash(sym_l4(0)),meter(3),psample(group=5,cookie=0011),psample(group=7)",
+    "hash(l4(5)),hash(sym_l4(0)),meter(3),psample(group=5,cookie=0x0011),psample(group=7)",
     "ct(commit,zone=5,mark=0x1/0xff,label=0x1/0x3,helper=ftp,timeout=short,\
      nat(src=10.0.0.1-10.0.0.9:1000-2000,random)),ct,ct_clear",
     "ct(force_commit,nat(dst=[fe80::1]-[fe80::9]:5,persistent,hash)),ct(nat),ct(commit,nat(src))",

@@ -98,15 +98,14 @@ pub(crate) fn parse(
     mask: &mut [u8],
 ) -> Result<()> {
     while !scanner.eat(")") {
-        let found = fields.iter().find(|field| {
+        let found = fields.iter().find_map(|field| {
             let mut ahead = *scanner;
-            ahead.eat(field.name) && ahead.eat("=")
+            (field.eat_name(&mut ahead) && ahead.eat("=")).then_some((field, ahead))
         });
-        let Some(field) = found else {
+        let Some((field, ahead)) = found else {
             return Err(scanner.error());
         };
-        scanner.expect(field.name)?;
-        scanner.expect("=")?;
+        *scanner = ahead;
         let range = field.at..field.at + field.len;
         let (Some(value), Some(mask)) = (value.get_mut(range.clone()), mask.get_mut(range)) else {
             return Err(scanner.error());
@@ -117,7 +116,15 @@ pub(crate) fn parse(
     Ok(())
 }
 
+/// Open vSwitch prints the ports of `ct_tuple6` by other names than it reads.
+const OTHER_NAMES: [(&str, &str); 2] = [("tp_src", "src_port"), ("tp_dst", "dst_port")];
+
 impl Field {
+    fn eat_name(&self, scanner: &mut Scanner<'_>) -> bool {
+        let other = OTHER_NAMES.iter().find(|(name, _)| *name == self.name);
+        scanner.eat(self.name) || other.is_some_and(|(_, other)| scanner.eat(other))
+    }
+
     /// Writes the field with a comma behind it, unless it is open and not to be written then.
     pub(crate) fn format(
         &self,

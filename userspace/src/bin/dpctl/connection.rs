@@ -21,6 +21,8 @@ pub(crate) struct Wanted {
     pub(crate) zone: Option<u16>,
     mark: Option<(u32, u32)>,
     labels: Option<(u128, u128)>,
+    /// Whether addresses are those of IPv6.
+    ipv6: Option<bool>,
     proto: Option<u8>,
     orig: Part,
     reply: Part,
@@ -55,12 +57,11 @@ impl Wanted {
             let labels = masked(labels, u128::MAX).ok_or("failed to parse labels")?;
             wanted.labels = Some(labels).filter(|(_, mask)| *mask != 0);
         }
-        let mut l3 = None;
         for direction in [true, false] {
             let Some(text) = args.next() else {
                 break;
             };
-            let part = Part::parse(text, &mut wanted.proto, &mut l3)?;
+            let part = Part::parse(text, &mut wanted.proto, &mut wanted.ipv6)?;
             match direction {
                 true => wanted.orig = part,
                 false => wanted.reply = part,
@@ -114,8 +115,12 @@ impl Wanted {
         let labels = self
             .labels
             .is_none_or(|(value, mask)| (value ^ entry.labels) & mask == 0);
+        let ipv6 = self
+            .ipv6
+            .is_none_or(|ipv6| ipv6 == entry.orig.src.is_ipv6());
         let proto = self.proto.is_none_or(|proto| proto == entry.orig.proto);
         mark && labels
+            && ipv6
             && proto
             && self.orig.matches(&entry.orig)
             && self.reply.matches(&entry.reply)
@@ -148,8 +153,8 @@ fn is_icmp(proto: u8) -> bool {
 }
 
 impl Part {
-    /// Reads `NAME=VALUE[,NAME=VALUE]...`. `proto` and `ipv6` are what is known from before. Zeros in
-    /// the place of addresses and ports stand for any.
+    /// Reads `NAME=VALUE[,NAME=VALUE]...`. `proto` and `ipv6` are what is known from before. Zero
+    /// stands for any port, and `::` for any address of IPv6.
     fn parse(text: &str, proto: &mut Option<u8>, ipv6: &mut Option<bool>) -> Result<Self, String> {
         let mut part = Self::default();
         let fields = text
@@ -180,7 +185,7 @@ impl Part {
                     if place.is_some() {
                         return Err(format!("{key} is set multiple times"));
                     }
-                    *place = Some(address).filter(|address| !address.is_unspecified());
+                    *place = Some(address).filter(|address| *address != Ipv6Addr::UNSPECIFIED);
                     *ipv6 = Some(is_ipv6);
                 }
                 "ct_nw_proto" => *proto = Some(byte()?).filter(|&proto| proto != 0),

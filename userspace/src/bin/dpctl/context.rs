@@ -200,10 +200,12 @@ pub(crate) fn error(errno: Errno) -> Error {
     Error::Kernel(KernelError::new(errno.raw_os_error()))
 }
 
-/// The name in `[system@]NAME`. There is no other type of datapath here.
+/// The name in `[system@]NAME`. There is no other type of datapath here: those of type `netdev` are in
+/// other processes.
 pub(crate) fn datapath_name(name: &str) -> Result<&str, Error> {
     match name.split_once('@') {
         None | Some(("" | "system", _)) => Ok(name.rsplit('@').next().unwrap_or(name)),
+        Some(("netdev", _)) => Err(error(Errno::NODEV)),
         Some(_) => Err(error(Errno::AFNOSUPPORT)),
     }
 }

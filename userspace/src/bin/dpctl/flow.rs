@@ -361,7 +361,10 @@ fn print_stats(context: &mut Context, flow: Option<Flow>) -> Outcome {
 pub(crate) fn get(context: &mut Context, args: &[&str]) -> Outcome {
     let (dp, _) = context.optional_datapath(args, 2)?;
     let Some(ufid) = args.last().and_then(|text| parse_ufid(text)) else {
-        return context.fail("parsing flow ufid");
+        return match args.last().is_some_and(|text| text.starts_with("ufid:")) {
+            true => context.fail_errno("parsing flow ufid", Errno::INVAL),
+            false => context.fail("parsing flow ufid"),
+        };
     };
     let names = match context.args.names() {
         true => Some(ports(context, &dp)?),
@@ -395,6 +398,9 @@ pub(crate) fn del(context: &mut Context, args: &[&str]) -> Outcome {
     let (dp, _) = context.optional_datapath(args, 2)?;
     let ports = ports(context, &dp)?;
     let text = args.last().copied().unwrap_or("");
+    if text::ufid::parse(&mut Scanner::new(text)).is_err() {
+        return context.fail_errno("parsing flow ufid", Errno::INVAL);
+    }
     let key = match text::key::parse(text, Some(&ports)) {
         Ok(key) => key,
         Err(error) => return context.fail_errno(error, Errno::INVAL),

@@ -207,12 +207,14 @@ const DIFFERENCES: &[&str] = &[
     "userspace() carries the data that is given and no zeros in its place.",
     "The cookie of psample() and the metadata of push_nsh() are printed with the zeros they begin \
      with.",
+    "The ports of ct_tuple6() are printed by the names that are read.",
     "The mask of an ERSPAN hardware id is printed with all its six bits.",
     "Commands that only datapaths in user space know an answer to, those that begin with ipf- and \
      offload-stats-show, dump-conntrack-exp, ct-*-maxconns, ct-get-nconns, ct-*-tcp-seq-chk, \
      ct-*-sweep-interval, fail with the same words whatever their arguments, and are not listed.",
     "flush-conntrack takes part of the fields of ICMP, and connections of any protocol.",
     "That connections cannot be listed is an error.",
+    "ct-set-limits and ct-del-limits do not work in read only mode.",
     "A filter of dump-flows knows the usual fields of OpenFlow, not all, and flows as add-flow \
      takes them.",
     "--verbose knows levels; the module and the destination that it may name do not matter. There \

@@ -132,7 +132,10 @@ fn push_nsh() -> impl Strategy<Value = Bytes> {
     (header, metadata).prop_map(|(mut header, (kind, metadata))| {
         header[2] = kind;
         let base = attr(nsh_key_attr::BASE, header);
-        nest(action_attr::PUSH_NSH, [base, metadata])
+        nest(
+            action_attr::PUSH_NSH,
+            [nest(key_attr::NSH, [base, metadata])],
+        )
     })
 }
 

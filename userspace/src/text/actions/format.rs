@@ -27,6 +27,7 @@ use odp::uapi::{
     check_pkt_len_attr,
     dec_ttl_attr,
     hash_alg,
+    key_attr,
     nsh_key_attr,
     psample_attr,
     sample_attr, //
@@ -122,10 +123,11 @@ fn action(out: &mut String, attr: &Attr<'_>, ports: Option<&Ports>, depth: usize
         }
         action_attr::POP_ETH => word(out, attr, "pop_eth")?,
         action_attr::PUSH_NSH => {
+            let header = attr.nested().find(|attr| attr.kind() == key_attr::NSH)?;
             out.push_str("push_nsh(");
-            key::format_nsh(out, attr.payload(), None);
-            let mut attrs = attr.nested();
-            if let Some(md2) = attrs.find(|attr| attr.kind() == nsh_key_attr::MD2) {
+            key::format_nsh(out, header.payload(), None);
+            let mut parts = header.nested();
+            if let Some(md2) = parts.find(|attr| attr.kind() == nsh_key_attr::MD2) {
                 out.push_str(",md2=0x");
                 field::hex(out, md2.payload());
             }
@@ -245,7 +247,7 @@ fn psample(out: &mut String, attrs: Attrs<'_>) {
                 let _ = write!(out, "group={group},");
             }
             psample_attr::COOKIE => {
-                out.push_str("cookie=");
+                out.push_str("cookie=0x");
                 field::hex(out, attr.payload());
                 out.push(',');
             }

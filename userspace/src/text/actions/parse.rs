@@ -251,7 +251,7 @@ impl Parser<'_, '_> {
     }
 
     fn push_nsh(&mut self, out: &mut Writer<'_>) -> Result<()> {
-        let nest = out.start(action_attr::PUSH_NSH)?;
+        let nests = (out.start(action_attr::PUSH_NSH)?, out.start(key_attr::NSH)?);
         if let Some((header, md2)) = self.nsh_md2()? {
             key::put_nsh(out, &header, false)?;
             out.put_bytes(nsh_key_attr::MD2, &md2)?;
@@ -259,7 +259,8 @@ impl Parser<'_, '_> {
             let header = nsh_header(self.scanner)?;
             key::put_nsh(out, &header, true)?;
         }
-        Ok(out.end(nest)?)
+        out.end(nests.1)?;
+        Ok(out.end(nests.0)?)
     }
 
     /// Reads `...,md2=0xHEX)`; `None` if there is no md2.

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::text::Ports;
 use odp::nlattr::Writer;
-use odp::uapi::action_attr;
+use odp::uapi::{
+    action_attr,
+    key_attr, //
+};
 use proptest::prelude::{
     TestCaseError,
     any as anything,
@@ -53,7 +56,7 @@ const SAME: &[&str] = &[
     "push_eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),pop_eth",
     "push_nsh(flags=0,ttl=63,mdtype=1,np=3,spi=0x10,si=255,c1=0x1,c2=0x2,c3=0x3,c4=0x4),pop_nsh()",
     "push_nsh(flags=1,ttl=3,mdtype=2,np=1,spi=0x10,si=2,md2=0x0001020304050607)",
-    "meter(3),psample(group=5,cookie=0011),psample(group=7)",
+    "meter(3),psample(group=5,cookie=0x0011),psample(group=7)",
     "dec_ttl(le_1(userspace(pid=1))),2",
     "userspace(pid=5,userdata(00112233),actions,tunnel_out_port=2)",
     "userspace(pid=1,sFlow(vid=9,pcp=7,output=10)),userspace(pid=2,slow_path(cfm,action))",
@@ -96,6 +99,13 @@ fn a_full_mask_is_a_plain_set() {
 fn a_psample_is_marked_as_a_nest() {
     let actions = parse("psample(group=5)", None).unwrap();
     assert_eq!(actions[2..4], (action_attr::PSAMPLE | 0x8000).to_ne_bytes());
+}
+
+#[test]
+fn a_header_that_is_pushed_is_that_of_a_key() {
+    let actions = parse("push_nsh()", None).unwrap();
+    assert_eq!(actions[2], action_attr::PUSH_NSH as u8);
+    assert_eq!(actions[6], key_attr::NSH as u8);
 }
 
 #[test]

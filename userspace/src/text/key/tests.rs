@@ -76,6 +76,14 @@ fn a_flag_for_the_key_follows_from_the_tunnel_id() {
 }
 
 #[test]
+fn ports_of_a_connection_have_two_names() {
+    assert_eq!(
+        again("ct_tuple6(src_port=5,dst_port=6/0xff)", false).unwrap(),
+        "ct_tuple6(tp_src=5,tp_dst=6/0xff)"
+    );
+}
+
+#[test]
 fn an_open_ethertype_is_told() {
     let key = parse("in_port(1),eth()", None).unwrap().key;
     let mask = parse("in_port(1),eth(),eth_type(0xffff)", None)
