@@ -71,7 +71,13 @@ pub(crate) struct Args {
     )]
     pub(crate) color: Color,
     /// Give up after so many seconds
-    #[arg(short, long, value_name = "SECS", overrides_with = "timeout")]
+    #[arg(
+        short,
+        long,
+        value_name = "SECS",
+        allow_hyphen_values = true,
+        overrides_with = "timeout"
+    )]
     timeout: Option<String>,
     /// Log what is done; twice for more. A level is off, emer, err, warn, info or dbg
     #[arg(
@@ -192,7 +198,7 @@ fn explain(error: &clap::Error) -> String {
         Some(ContextValue::String(argument)) => argument.as_str(),
         _ => "",
     };
-    let name = argument.split([' ', '=']).next().unwrap_or(argument);
+    let name = argument.split([' ', '=', '.']).next().unwrap_or(argument);
     match error.kind() {
         ErrorKind::UnknownArgument if name.starts_with("--") => {
             format!("unrecognized option '{name}'")

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 240
+"""Arguments: what dpctl takes, refuses, prints and returns is what ovs-dpctl does."""
+
+import re
+
+from lib import net
+from lib.ktap import add, defer, equal, main
+from lib.programs import OURS, THEIRS, call, errors, same
+
+FLOW, OTHER = "in_port(1),eth(),eth_type(0x88b5)", "in_port(2),eth(),eth_type(0x88b6)"
+UFID = "ufid:01234567-89ab-cdef-0123-456789abcdef"
+NONE = "ufid:00000000-0000-0000-0000-000000000001"
+
+
+def steady(text):
+    """ovs-dpctl makes an id up for a flow that has none. Times pass."""
+    text = re.sub(r"^ufid:(?!01234567)[-0-9a-f]*, ", "", text, flags=re.MULTILINE)
+    return re.sub(r"used:[0-9.]+s", "used:SOME", text)
+
+
+def reset():
+    """One datapath with two flows."""
+    for name in ("dp0", "dp1", "dp2"):
+        call(OURS, "del-dp", name)
+    net.run(OURS, "add-dp", "dp0", "p1", "p2", "int0,type=internal")
+    net.run(OURS, "add-flow", "dp0", FLOW, "2")
+    net.run(OURS, "add-flow", "dp0", f"{UFID},{OTHER}", "1")
+
+
+def state():
+    """What there is."""
+    return [net.run(OURS, "show"), *(sorted(net.run(OURS, "dump-flows", name[7:]).splitlines()) for name in net.run(OURS, "dump-dps").split())]
+
+
+def setup():
+    net.load()
+    net.quiet_devices()
+    net.veth("p1", "e1")
+    net.veth("p2", "e2")
+    net.veth("p3", "e3")
+    for name in ("dp0", "dp1", "dp2"):
+        defer(call, OURS, "del-dp", name)
+    reset()
+
+
+def read_only(*args):
+    """A command that changes nothing, also with other forms of the datapath's name."""
+    same(*args, steady=steady)
+
+
+def changes(*args):
+    """A command leaves the same behind."""
+    left = []
+    for program in (THEIRS, OURS):
+        reset()
+        code, out, err = call(program, *args)
+        left.append((code, steady(out), errors(err), state()))
+    reset()
+    equal(left[1], left[0], f"dpctl {' '.join(args)}")
+
+
+READ_ONLY = (
+    (), ("nonsense",), ("show",), ("show", "dp0"), ("show", "system@dp0"), ("show", "@dp0"), ("show", "netdev@dp0"), ("show", "x@dp0"),
+    ("show", "dp0", "nothing", "dp0"), ("-s", "show", "dp0"), ("show", "-s"), ("show", "--statistics", "dp0"), ("show", ""),
+    ("dump-dps",), ("dump-dps", "dp0"), ("--read-only", "dump-dps"),
+    ("dump-flows", "nothing"), ("dump-flows", "dp0", "type=ovs"), ("dump-flows", "x@dp0"),
+    ("dump-flows", "dp0", "filter=tcp"), ("dump-flows", "filter=in_port=1"), ("dump-flows", "dp0", "filter=in_port=p1"), ("dump-flows", "filter="),
+    ("-m", "dump-flows", "dp0"), ("dump-flows", "--names"), ("-m", "--no-names", "dump-flows"), ("dump-flows", "system@dp0"),
+    ("dump-flows", "1", "2", "3", "4", "5", "6", "7"), ("get-flow",), ("get-flow", UFID), ("get-flow", "dp0", UFID), ("get-flow", "nothing", UFID),
+    ("get-flow", "dp0", UFID, "x"), ("get-flow", NONE), ("-m", "get-flow", "dp0", UFID), ("--names", "get-flow", UFID),
+    ("cache-get-size",), ("cache-get-size", "dp0"), ("cache-get-size", "nothing"), ("cache-get-size", "dp0", "x"),
+    ("ct-get-limits",), ("ct-get-limits", "dp0"), ("ct-get-limits", "nothing"), ("ct-get-limits", "zone=5"), ("ct-get-limits", "dp0", "zone=x"),
+    ("ct-get-limits", "dp0", "zones=1"), ("ct-get-limits", "1", "2", "3"),
+    ("--timeout=5", "show"), ("-t", "5", "show"), ("-t", "0", "show"), ("-t", "x", "show"), ("--timeout", "-1", "show"), ("-t5", "dump-dps"),
+    ("--nonsense", "show"), ("-z", "show"), ("show", "--read-only"), ("--more=3", "show"), ("--statistics", "--more", "--names", "--no-names", "dump-dps"),
+    ("--timeout",), ("--names", "dump-dps"), ("-vconsole:off", "show"), ("--verbose=off", "show"), ("-v", "dump-dps"), ("--", "dump-dps"), ("dump-dps", "--"),
+    ("parse-actions",), ("parse-actions", "1,2"), ("parse-actions", "1", "pop_vlan,3"), ("parse-actions", "x"), ("parse-actions", "1", "x", "2"),
+    ("parse-actions", "drop"), ("parse-actions", ""), ("normalize-actions",), ("normalize-actions", FLOW), ("normalize-actions", "x", "1"),
+    ("normalize-actions", FLOW, "x"), ("normalize-actions", FLOW, "1", "p1"),
+)
+
+CHANGES = (
+    ("add-dp",), ("add-dp", "dp1"), ("add-dp", "dp0"), ("add-dp", "system@dp1"), ("add-dp", "x@dp1"), ("add-dp", "dp1", "p3"), ("add-dp", "dp1", "p1"),
+    ("add-dp", "dp1", "nothing"), ("add-dp", ""), ("add-dp", "averyveryverylongname"), ("add-dp", "dp1", "int1,type=internal", "p3"),
+    ("--read-only", "add-dp", "dp1"),
+    ("del-dp",), ("del-dp", "dp0"), ("del-dp", "nothing"), ("del-dp", "dp0", "x"), ("del-dp", "system@dp0"), ("del-dp", "p1"),
+)
+
+for case in READ_ONLY:
+    add(" ".join(("dpctl", *case)), read_only, *case)
+for case in CHANGES:
+    add(" ".join(("dpctl", *case)), changes, *case)
+
+
+if __name__ == "__main__":
+    main(setup)
