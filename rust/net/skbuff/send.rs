@@ -85,6 +85,11 @@ impl SkBuff {
         if len > self.len() {
             return Err(EINVAL.into());
         }
+        // A packet that was nothing but an Ethernet header may have lost that. C's function for the
+        // rest has a BUG_ON() for that.
+        if len == 0 {
+            return msg.put_bytes(kind, &[]);
+        }
         // SAFETY: By the type invariant, since `self` is borrowed, and the packet is this long.
         unsafe { msg.put_packet(kind, self.as_ptr(), len, headlen) }
     }
