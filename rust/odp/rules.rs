@@ -6,7 +6,7 @@
 //! flow of the datapath made from such a decision must not match a packet that another rule would
 //! decide on, and should match as many others as it can. [`decide`] finds the rule and computes such
 //! a mask: the bits that the rule matches, and for each rule that comes before it, those of one word
-//! in which the packet is seen not to match it.
+//! up to the first in which the packet is seen not to match it.
 
 use super::Key;
 
@@ -17,6 +17,15 @@ pub struct Rule<'a> {
     pub key: &'a Key,
     /// The bits that count.
     pub mask: &'a Key,
+}
+
+/// Those of `bits` up to the first that is in `seen`, as they follow one another in a packet.
+///
+/// A single one would do, too. But flows that are cut out of a prefix are disjoint, and their masks
+/// are as few as a prefix has bits.
+fn up_to_first(seen: u64, bits: u64) -> u64 {
+    let behind = u64::MAX >> seen.to_be().leading_zeros() >> 1;
+    bits & u64::from_be(!behind)
 }
 
 /// Finds the first of the rules that a packet matches, as its place among them.
@@ -38,7 +47,7 @@ pub fn decide<'a>(
                 return false;
             }
             if seen != 0 && differs.is_none() {
-                differs = Some((at, *bits));
+                differs = Some((at, up_to_first(seen, *bits)));
             }
         }
         match differs {

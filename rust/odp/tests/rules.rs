@@ -30,14 +30,34 @@ fn found(rules: &[(Key, Key)], packet: &Key) -> (Option<usize>, Key) {
 }
 
 #[test]
-fn a_rule_that_is_out_of_question_costs_one_word() {
+fn a_rule_that_is_out_of_question_costs_a_prefix_of_one_word() {
     let rules = [
         (key([1, 2, 3]), key([7, 7, 7])),
         (Key::ZERO, Key::ZERO), //
     ];
     assert_eq!(found(&rules, &key([1, 2, 3])), (Some(0), key([7, 7, 7])));
-    assert_eq!(found(&rules, &key([1, 1, 3])), (Some(1), key([0, 7, 0])));
+    assert_eq!(found(&rules, &key([1, 1, 3])), (Some(1), key([0, 6, 0])));
     assert_eq!(found(&rules, &key([0, 0, 0])), (Some(1), key([7, 0, 0])));
+}
+
+/// The bits of addresses count from the first byte on.
+#[test]
+fn prefixes_are_those_of_the_packet() {
+    let net = |src: u32| Key {
+        ipv4_src: src.into(),
+        ..Key::ZERO
+    };
+    let rules = [(net(0x0a01_0000), net(0xffff_0000))];
+    for (packet, bits) in [
+        (0x0a01_0203, 0xffff_0000),
+        (0xc0a8_0101, 0x8000_0000),
+        (0x0b01_0203, 0xff00_0000),
+        (0x0a00_0203, 0xffff_0000),
+        (0x0a81_0203, 0xff80_0000),
+    ] {
+        let (_, mask) = found(&rules, &net(packet));
+        assert_eq!(mask, net(bits), "{packet:x}");
+    }
 }
 
 proptest! {

@@ -48,13 +48,16 @@ use odp::{
         Vlan,
         mac_proto,
     },
+    rules::{
+        self,
+        Rule, //
+    },
 };
 use std::{
     collections::{
         BTreeMap,
         HashMap, //
     },
-    iter,
     sync::{
         Mutex,
         MutexGuard,
@@ -144,28 +147,17 @@ fn is_multicast(mac: &Mac) -> bool {
     first & 1 != 0
 }
 
-fn is_reserved(mac: &Mac) -> bool {
-    iter::zip(mac, RESERVED_MASK)
-        .map(|(byte, mask)| byte & mask)
-        .eq(RESERVED)
-}
-
-/// The bits of `mac` that show that it is not a reserved one: from the first on, which tells groups
-/// from stations, to the one that differs.
-///
-/// All addresses that agree on these bits lead to the same bits: the flows are disjoint.
-fn not_reserved_mask(mac: &Mac) -> Mac {
-    let mut mask = [0; 6];
-    let bytes = iter::zip(mac, iter::zip(RESERVED, RESERVED_MASK));
-    for (to, (byte, (reserved, relevant))) in iter::zip(&mut mask, bytes) {
-        let difference = (byte ^ reserved) & relevant;
-        if difference != 0 {
-            *to = difference ^ (difference - 1);
-            break;
-        }
-        *to = relevant;
-    }
-    mask
+/// Whether a packet is for a reserved address. Adds the bits that tell to `mask`.
+fn is_reserved(key: &Key, mask: &mut Key) -> bool {
+    let to = |eth_dst| Key {
+        eth_dst,
+        ..Key::ZERO
+    };
+    // One bit is enough for all stations.
+    let station = (Key::ZERO, to([1, 0, 0, 0, 0, 0]));
+    let reserved = (to(RESERVED), to(RESERVED_MASK));
+    let rules = [&station, &reserved].map(|(key, mask)| Rule { key, mask });
+    rules::decide(rules, key, mask) == Some(1)
 }
 
 /// The mask of what every decision depends on.
@@ -239,12 +231,8 @@ impl LearningSwitch {
             return Admission::Refused(Some(mask));
         };
 
-        if !self.options.forward_reserved {
-            if is_reserved(&key.eth_dst) {
-                mask.eth_dst = RESERVED_MASK;
-                return Admission::Refused(Some(mask));
-            }
-            mask.eth_dst = not_reserved_mask(&key.eth_dst);
+        if !self.options.forward_reserved && is_reserved(key, &mut mask) {
+            return Admission::Refused(Some(mask));
         }
         if self.options.learn {
             mask.eth_dst = [0xff; 6];
