@@ -51,6 +51,7 @@ pub use packet::{
 pub use socket::{
     Dump,
     Messages,
+    Room,
     Socket, //
 };
 pub use vport::{

@@ -8,6 +8,7 @@
 //! [`odp`]'s, which is part of the kernel module as well.
 
 pub mod client;
+pub mod cookie;
 pub mod rule;
 pub mod text;
 pub mod upcall;

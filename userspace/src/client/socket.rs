@@ -28,15 +28,27 @@ use netlink_packet_core::{
 };
 use netlink_sys::SocketAddr;
 use netlink_sys::protocols::NETLINK_GENERIC;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    MsgFlags,
+    MultiHeaders,
+    NetlinkAddr,
+    recvmmsg, //
+};
 use rustix::net::{
     RecvFlags,
     sockopt, //
 };
-use std::io;
+use std::io::{
+    self,
+    IoSliceMut, //
+};
 use std::mem;
 use std::os::fd::{
     AsFd,
-    BorrowedFd, //
+    AsRawFd,
+    BorrowedFd,
+    RawFd, //
 };
 
 /// The room for one read: an upcall with a packet of 64 KiB, its key and actions.
@@ -121,6 +133,21 @@ impl Socket {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads what there is, with one system call, as far as there is room. Does not wait.
+    ///
+    /// [`Error::Overrun`] is as for [`Socket::receive`].
+    pub fn receive_many<'r>(
+        &self,
+        room: &'r mut Room,
+    ) -> Result<impl Iterator<Item = Messages<'r>>> {
+        room.fill(self.inner.as_raw_fd())?;
+        let read = room.bufs.iter().zip(&room.lens);
+        Ok(read.map(|(buf, len)| Messages {
+            rest: &buf[..*len],
+            sequence: None,
+        }))
     }
 
     /// Sends a request and waits until it is acknowledged. `parse` is given the reply, if any.
@@ -282,6 +309,51 @@ impl Socket {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::io("recv")(error)),
+            }
+        }
+    }
+}
+
+/// Room for many reads at once.
+#[derive(Debug)]
+pub struct Room {
+    bufs: Vec<Box<[u8]>>,
+    /// The bytes that were read into each.
+    lens: Vec<usize>,
+}
+
+impl Room {
+    /// Room for so many reads. Memory is used as it is read into.
+    pub fn new(reads: usize) -> Self {
+        Self {
+            bufs: (0..reads).map(|_| vec![0; RECV_ROOM].into()).collect(),
+            lens: Vec::with_capacity(reads),
+        }
+    }
+
+    fn fill(&mut self, fd: RawFd) -> Result<()> {
+        loop {
+            self.lens.clear();
+            let mut headers = MultiHeaders::<NetlinkAddr>::preallocate(self.bufs.len(), None);
+            let mut slices: Vec<_> = self
+                .bufs
+                .iter_mut()
+                .map(|buf| [IoSliceMut::new(buf)])
+                .collect();
+            let flags = MsgFlags::MSG_DONTWAIT;
+            match recvmmsg(fd, &mut headers, slices.iter_mut(), flags, None) {
+                Ok(messages) => {
+                    for message in messages {
+                        if message.flags.contains(MsgFlags::MSG_TRUNC) {
+                            return Err(Error::Malformed("message longer than the buffer"));
+                        }
+                        self.lens.push(message.bytes);
+                    }
+                    return Ok(());
+                }
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::io("recvmmsg")(errno.into())),
             }
         }
     }
@@ -576,6 +648,29 @@ mod tests {
                 .iter()
                 .all(|o| o.as_ref().is_err_and(|e| e.errno == 95))
         );
+    }
+
+    #[test]
+    fn many_are_read_at_once() {
+        let socket = Socket::open().unwrap();
+        let mut room = Room::new(4);
+        assert_eq!(socket.receive_many(&mut room).unwrap().count(), 0);
+        for _ in 0..6 {
+            let unknown = Request::raw(16, 0, &[200, 1, 0, 0], |_| Ok(())).unwrap();
+            socket.send(unknown.as_bytes()).unwrap();
+        }
+        // All are answered when they are sent.
+        assert_eq!(socket.receive_many(&mut room).unwrap().count(), 4);
+        for messages in socket.receive_many(&mut room).unwrap() {
+            let [part] = Parts::new(messages.rest)
+                .collect::<Vec<_>>()
+                .try_into()
+                .ok()
+                .unwrap();
+            let part: Part<'_> = part.unwrap();
+            assert_eq!(part.family, NLMSG_ERROR);
+        }
+        assert_eq!(socket.receive_many(&mut room).unwrap().count(), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
         Phase, //
     },
     policy::{
+        Asked,
         Decision,
         Miss, //
     },
@@ -29,10 +30,12 @@ use crate::client::{
     FlowPut,
     KernelError,
     Request,
+    Room,
     Socket,
     Upcall,
     UpcallKind, //
 };
+use crate::cookie::Class;
 use odp::Key;
 use rustix::io::Errno;
 use std::{
@@ -56,7 +59,6 @@ const PATIENCE: Millis = 1_000;
 /// A socket for upcalls.
 pub(super) fn open() -> Result<Socket> {
     let socket = Socket::open()?;
-    socket.set_nonblocking(true)?;
     socket.set_receive_buffer(RECEIVE_BUFFER)?;
     Ok(socket)
 }
@@ -66,6 +68,7 @@ pub(super) struct Handler {
     shared: Arc<Shared>,
     number: usize,
     upcalls: Socket,
+    room: Room,
     client: Client,
 }
 
@@ -96,6 +99,7 @@ impl Handler {
             shared,
             number,
             upcalls,
+            room: Room::new(MAX_BATCH),
             client,
         })
     }
@@ -115,34 +119,32 @@ impl Handler {
             shared,
             number,
             upcalls,
+            room,
             client,
         } = self;
         let port = upcalls.port();
         let own = &shared.handlers[*number];
         let mut batch = Batch::default();
-        for _ in 0..MAX_BATCH {
-            match upcalls.receive() {
-                Ok(None) => break,
-                Ok(Some(messages)) => {
-                    for message in messages {
-                        shared.counters.upcalls.count();
-                        own.upcalls.count();
-                        match message.and_then(Upcall::parse) {
-                            Ok(upcall) if upcall.dp_ifindex != shared.dp_ifindex => {}
-                            Ok(upcall) => answer(shared, client, port, &upcall, &mut batch)?,
-                            Err(_) => shared.counters.bad.count(),
-                        }
-                    }
-                }
-                Err(client::Error::Overrun) => {
-                    shared.counters.overruns.count();
-                    own.overruns.count();
-                    shared.complaints.warn(format_args!(
-                        "{}: lost packet on handler {number}: its receive buffer was full",
-                        shared.name
-                    ));
-                }
-                Err(error) => return Err(error.into()),
+        let received = match upcalls.receive_many(room) {
+            Ok(received) => received,
+            Err(client::Error::Overrun) => {
+                shared.counters.overruns.count();
+                own.overruns.count();
+                shared.complaints.warn(format_args!(
+                    "{}: lost packet on handler {number}: its receive buffer was full",
+                    shared.name
+                ));
+                return Ok(batch);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for message in received.flatten() {
+            shared.counters.upcalls.count();
+            own.upcalls.count();
+            match message.and_then(Upcall::parse) {
+                Ok(upcall) if upcall.dp_ifindex != shared.dp_ifindex => {}
+                Ok(upcall) => answer(shared, client, port, &upcall, &mut batch)?,
+                Err(_) => shared.counters.bad.count(),
             }
         }
         Ok(batch)
@@ -211,17 +213,17 @@ fn answer(
     upcall: &Upcall<'_>,
     batch: &mut Batch,
 ) -> Result<()> {
-    match upcall.kind {
-        UpcallKind::Miss => shared.counters.misses.count(),
-        UpcallKind::Action => {
-            shared.counters.actions.count();
-            return Ok(());
-        }
-    }
     let Some(key) = wire::parse_key(upcall.key) else {
         shared.counters.bad.count();
         return Ok(());
     };
+    match upcall.kind {
+        UpcallKind::Miss => shared.counters.misses.count(),
+        UpcallKind::Action => {
+            let actions = asked(shared, upcall, &key);
+            return execute(shared, port, upcall, &actions, batch);
+        }
+    }
     if !shared.ports.contains(key.in_port.into()) {
         shared.look_up_port(client, key.in_port.into())?;
     }
@@ -247,6 +249,38 @@ fn answer(
     }
     if actions.is_drop() {
         shared.counters.dropped.count();
+    }
+    execute(shared, port, upcall, &actions, batch)
+}
+
+/// What the policy says to a packet that a flow has asked about.
+fn asked(shared: &Shared, upcall: &Upcall<'_>, key: &Key) -> Actions {
+    let userdata = upcall.userdata.unwrap_or_default();
+    let class = Class::of(userdata);
+    match class {
+        Some(_) => shared.counters.actions.count(),
+        None => shared.counters.bad.count(),
+    }
+    shared.policy.asked(&Asked {
+        class,
+        userdata,
+        key,
+        packet: upcall.packet,
+        actions: upcall.actions,
+        egress_tunnel: upcall.egress_tunnel,
+        now: time::now(),
+    })
+}
+
+/// Sends a packet on its way, if it has one.
+fn execute(
+    shared: &Shared,
+    port: u32,
+    upcall: &Upcall<'_>,
+    actions: &Actions,
+    batch: &mut Batch,
+) -> Result<()> {
+    if actions.is_drop() {
         return Ok(());
     }
     let execute = Execute {

@@ -11,6 +11,7 @@ use super::{
     report::Gauge,
     time::Millis, //
 };
+use crate::cookie::Class;
 use odp::Key;
 use std::iter;
 
@@ -30,6 +31,25 @@ pub struct Miss<'a> {
     pub key: &'a Key,
     /// The packet, from the Ethernet header on; VLAN tags are in their place.
     pub packet: &'a [u8],
+    /// When it was received.
+    pub now: Millis,
+}
+
+/// A packet that a flow's USERSPACE action has sent up.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What Open vSwitch's cookies say; `None`: the data is no such cookie.
+    pub class: Option<Class>,
+    /// The data that the action hands back.
+    pub userdata: &'a [u8],
+    /// The flow key of the packet as the action has found it.
+    pub key: &'a Key,
+    /// The packet.
+    pub packet: &'a [u8],
+    /// The attributes of the flow's actions, if it gives them.
+    pub actions: Option<&'a [u8]>,
+    /// The attributes of the tunnel that the packet would leave by, if it gives that.
+    pub egress_tunnel: Option<&'a [u8]>,
     /// When it was received.
     pub now: Millis,
 }
@@ -104,6 +124,12 @@ pub struct Traffic {
 pub trait Policy: Send + Sync {
     /// What to do with a packet, and with those like it.
     fn decide(&self, miss: &Miss<'_>) -> Decision;
+
+    /// What else to do with a packet that a flow has asked about; no actions do nothing.
+    fn asked(&self, packet: &Asked<'_>) -> Actions {
+        let _ = packet;
+        Actions::drop()
+    }
 
     /// Whether a flow still does what [`Policy::decide`] would say today.
     ///

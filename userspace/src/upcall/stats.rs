@@ -81,7 +81,7 @@ counters! {
     upcalls,
     /// Upcalls because no flow matched.
     misses,
-    /// Upcalls because a flow asked for them, that nobody here has installed.
+    /// Upcalls because a flow asked for them.
     actions,
     /// Upcalls that made no sense.
     bad,

@@ -5,6 +5,10 @@
 //! The data that the action hands back is Open vSwitch's `struct user_action_cookie` when it has
 //! its size; what the cookie is for is then written in words.
 
+use crate::cookie::{
+    self,
+    Class, //
+};
 use crate::text::field;
 use crate::text::field::{
     Bits,
@@ -27,19 +31,8 @@ use odp::uapi::{
 };
 use std::fmt::Write;
 
-/// The bytes of a cookie.
-const COOKIE_LEN: usize = 48;
 /// Where what depends on the type starts.
 const BODY: usize = 24;
-
-/// Types of cookies, the u16 at the start.
-mod cookie {
-    pub(super) const SFLOW: u16 = 1;
-    pub(super) const SLOW_PATH: u16 = 2;
-    pub(super) const FLOW_SAMPLE: u16 = 3;
-    pub(super) const IPFIX: u16 = 4;
-    pub(super) const CONTROLLER: u16 = 5;
-}
 
 /// Why packets take the slow path.
 const SLOW_PATH: &Bits = &[
@@ -166,7 +159,7 @@ pub(super) fn format(out: &mut String, attrs: Attrs<'_>, ports: Option<&Ports>) 
     let _ = write!(out, "userspace(pid={pid}");
     if let Some(userdata) = find(userspace_attr::USERDATA) {
         let data = userdata.payload();
-        if data.len() != COOKIE_LEN || !format_cookie(out, data, ports) {
+        if !format_cookie(out, data, ports) {
             out.push_str(",userdata(");
             field::hex(out, data);
             out.push(')');
@@ -183,24 +176,20 @@ pub(super) fn format(out: &mut String, attrs: Attrs<'_>, ports: Option<&Ports>) 
     out.push(')');
 }
 
-fn cookie_type(data: &[u8]) -> u16 {
-    data.first_chunk().map_or(0, |b| u16::from_ne_bytes(*b))
-}
-
 /// Writes what a cookie is for; `false` if its type is not known.
 fn format_cookie(out: &mut String, data: &[u8], ports: Option<&Ports>) -> bool {
-    match cookie_type(data) {
-        cookie::SFLOW => {
+    match Class::of(data) {
+        Some(Class::SFlow) => {
             let tci = SFLOW_TCI.get(data);
             let (vid, pcp) = (tci & 0xfff, tci >> 13);
             let _ = write!(out, ",sFlow(vid={vid},pcp={pcp},");
             SFLOW_OUTPUT.format(out, data);
         }
-        cookie::SLOW_PATH => {
+        Some(Class::SlowPath) => {
             out.push_str(",slow_path(");
             flags(out, SLOW_PATH, SLOW_REASON.get(data) as u32, ',');
         }
-        cookie::FLOW_SAMPLE => {
+        Some(Class::FlowSample) => {
             out.push_str(",flow_sample(");
             for number in FLOW_SAMPLE {
                 number.format(out, data);
@@ -213,11 +202,11 @@ fn format_cookie(out: &mut String, data: &[u8], ports: Option<&Ports>) -> bool {
                 let _ = write!(out, ",{direction}");
             }
         }
-        cookie::IPFIX => {
+        Some(Class::Ipfix) => {
             out.push_str(",ipfix(output_port=");
             Ports::format(ports, out, IPFIX_PORT.get(data) as u32);
         }
-        cookie::CONTROLLER => {
+        Some(Class::Controller) => {
             out.push_str(",controller(");
             for (place, number) in CONTROLLER.iter().enumerate() {
                 if place > 0 {
@@ -226,7 +215,7 @@ fn format_cookie(out: &mut String, data: &[u8], ports: Option<&Ports>) -> bool {
                 number.format(out, data);
             }
         }
-        _ => return false,
+        None => return false,
     }
     out.push(')');
     true
@@ -269,11 +258,11 @@ pub(super) fn parse(
 fn parse_cookie(
     scanner: &mut Scanner<'_>,
     ports: Option<&Ports>,
-) -> Result<Option<[u8; COOKIE_LEN]>> {
-    let mut data = [0; COOKIE_LEN];
-    let mut kind = |kind: u16| data[..2].copy_from_slice(&kind.to_ne_bytes());
+) -> Result<Option<[u8; cookie::LEN]>> {
+    let mut data = [0; cookie::LEN];
+    let mut kind = |kind: Class| data[..2].copy_from_slice(&(kind as u16).to_ne_bytes());
     if scanner.eat("sFlow(") {
-        kind(cookie::SFLOW);
+        kind(Class::SFlow);
         scanner.expect("vid=")?;
         let vid: u16 = scanner.number()?;
         scanner.expect(",pcp=")?;
@@ -287,7 +276,7 @@ fn parse_cookie(
         scanner.skip_separators();
         SFLOW_OUTPUT.parse(scanner, &mut data)?;
     } else if scanner.eat("slow_path(") {
-        kind(cookie::SLOW_PATH);
+        kind(Class::SlowPath);
         let mut reasons = 0;
         while !scanner.rest().starts_with(')') {
             reasons |= parse_flags(scanner, SLOW_PATH, 0x7f)?.0;
@@ -295,7 +284,7 @@ fn parse_cookie(
         }
         SLOW_REASON.set(&mut data, reasons.into());
     } else if scanner.eat("flow_sample(") {
-        kind(cookie::FLOW_SAMPLE);
+        kind(Class::FlowSample);
         for number in FLOW_SAMPLE {
             number.parse(scanner, &mut data)?;
             scanner.skip_separators();
@@ -308,10 +297,10 @@ fn parse_cookie(
         let direction = direction.ok_or_else(|| scanner.error())?;
         SAMPLE_DIRECTION.set(&mut data, direction as u64);
     } else if scanner.eat("ipfix(output_port=") {
-        kind(cookie::IPFIX);
+        kind(Class::Ipfix);
         IPFIX_PORT.set(&mut data, Ports::parse(ports, scanner)?.into());
     } else if scanner.eat("controller(") {
-        kind(cookie::CONTROLLER);
+        kind(Class::Controller);
         for number in CONTROLLER {
             number.parse(scanner, &mut data)?;
             scanner.skip_separators();
