@@ -9,8 +9,11 @@ import subprocess
 from lib import net
 from lib.ktap import add, defer, equal, find_module, main, test, true
 from lib.netlink import Namespace, Socket, attr, nest, u16
-from lib.overlay import PEER, Overlay, Underlay, namespace, number, dst, ping, remove, run_in, set_tunnel, ttl, unload
-from lib.ovs import DEL, VPORT, Datapath, Feature, Vp, in_port, output
+from lib.overlay import (
+    HERE, PEER, THERE, Overlay, Tun, Underlay, dst, namespace, number, ping, port, remove, run_in, set_tunnel, src, tos, ttl,
+    tunnel, unload,
+)
+from lib.ovs import DEL, VPORT, Datapath, Feature, Vp, eth, in_port, output
 
 STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch"
 # Kind of tunnel: its number as a type of port, and the options.
@@ -59,13 +62,18 @@ for KIND in KINDS:
     add(f"the stock vport-{KIND}.ko refuses to load beside our module", stock, KIND)
 
 
-def flood():
-    """Packets through the tunnel, both ways, until the end of the test."""
+def flood(sender="left", to=PEER):
+    """Packets until the end of the test."""
     flooding = subprocess.Popen(
-        ["ip", "netns", "exec", "left", "ping", "-q", "-f", PEER], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["ip", "netns", "exec", sender, "ping", "-q", "-f", to], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     defer(flooding.wait)
     defer(flooding.kill)
+
+
+def flood_tunnel():
+    """Packets through the tunnel, both ways, until the end of the test."""
+    flood()
     sent = net.statistic("u0", "tx_packets")
     net.wait_for(lambda: net.statistic("u0", "tx_packets") > sent + 200, "packets go through the tunnel")
 
@@ -78,7 +86,7 @@ def module():
     listener.join(VPORT)
     lay = Overlay(underlay, "vxlan", vport=KINDS["vxlan"])
     lay.connect()
-    flood()
+    flood_tunnel()
     net.remove_module("vport_vxlan")
     equal(set(dp.ports()), {0, 1}, "ports")
     true(not net.exists("tun0"), "the device is still there")
@@ -89,11 +97,11 @@ def module():
 
 
 @test
-def port():
+def ports():
     """ports and devices come and go while packets go through them"""
     lay = Overlay(underlay, "vxlan")
     lay.connect()
-    flood()
+    flood_tunnel()
     for _ in range(3):
         dp.remove(2)
         dp.add("tun0", number=2)
@@ -141,7 +149,56 @@ def whole_namespace():
                 own.flow_from(number_ - 1, actions)
                 for _ in range(3):
                     own.execute(bytes(60), actions, key=in_port(1))
+            # It would keep the namespace.
+            own.nl.close()
         remove("gone")
+
+
+def busy_namespace(kind):
+    """What comes from a host goes through a tunnel to the namespace itself, until the namespace goes."""
+    type_, options = KINDS[kind]
+    there = "172.29.0.1"
+    namespace("gone")
+    namespace("sender")
+    net.ip("-n gone link add g0 type veth peer name s0 netns sender")
+    for line in ("addr add 10.8.0.1/24 dev s0", "link set s0 up", "neigh add 10.8.0.2 lladdr 02:00:00:00:08:02 dev s0"):
+        net.ip(f"-n sender {line}")
+    with Namespace("gone"):
+        own = Datapath("dp9", features=Feature.UNALIGNED)
+        net.ip(f"addr add {there}/32 dev lo")
+        net.up("g0")
+        own.add("g0", number=1)
+        own.add("tun0", type_, 2, (0,), *options)
+        own.flow_from(1, set_tunnel(number(7), src(there), dst(there), ttl(64)) + output(2))
+        wild = tunnel(attr(Tun.ID, b"\xff" * 8), tos(0), ttl(0), port(Tun.TP_SRC, 0), port(Tun.TP_DST, 0))
+        own.flow(
+            in_port(2) + eth() + tunnel(number(7), src(there), dst(there), ttl(0)), output(1),
+            mask=in_port(0xFFFFFFFF) + eth(bytes(6), bytes(6)) + wild,
+        )
+        flood("sender", "10.8.0.2")
+        net.wait_for(lambda: own.port_stats(2)[0] > 20, "packets come out of the tunnel")
+        # It would keep the namespace.
+        own.nl.close()
+    remove("gone")
+    net.wait_for(lambda: not run_in("sender", "ip", "-br", "link", "show", "type", "veth"), "the namespace is gone")
+
+
+for KIND in KINDS:
+    add(f"a namespace goes while packets go through its port of type {KIND}", busy_namespace, KIND)
+
+
+@test
+def other_end():
+    """the namespace at the other end goes, with the device of the underlay, while packets go there"""
+    Overlay(underlay, "vxlan").connect()
+    flood_tunnel()
+    remove("peer")
+    net.wait_for(lambda: not net.exists("u0"), "the device of the underlay goes")
+    equal(set(dp.ports()), {0, 1, 2}, "ports")
+    # There is no way, and that is all.
+    before = net.statistic("tun0", "tx_errors") + net.statistic("tun0", "tx_carrier_errors")
+    dp.execute(bytes(60), set_tunnel(number(7), src(HERE[4]), dst(THERE[4]), ttl(64)) + output(2), key=in_port(1))
+    true(net.statistic("tun0", "tx_errors") + net.statistic("tun0", "tx_carrier_errors") > before, "the packet went somewhere")
 
 
 main(setup)

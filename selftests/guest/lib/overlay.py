@@ -106,11 +106,58 @@ def remove(name):
     net.try_ip(f"netns del {name}")
 
 
-# By IP version: the ends of the underlay.
-HERE = {4: "172.31.0.1", 6: "fd31::1"}
-THERE = {4: "172.31.0.2", 6: "fd31::2"}
-# Those of the overlay, left and peer.
-LEFT, PEER = "10.1.0.1", "10.1.0.2"
+class Host:
+    """One at the other end of an underlay, where the kernel's own devices are. Its devices are `device`
+    of the underlay, whose other end here is `ours`, and tun1; in all networks it is `number`."""
+
+    def __init__(self, name, number, net4, net6, ours, device):
+        self.name, self.number, self.ours, self.device = name, number, ours, device
+        # By IP version: the ends of the underlay.
+        self.here = {4: f"{net4}.1", 6: f"{net6}::1"}
+        self.there = {4: f"{net4}.2", 6: f"{net6}::2"}
+        self.address = f"10.1.0.{number}"
+        self.tagged_address = f"10.9.0.{number}"
+
+    def connect(self):
+        """Makes the namespace, and the underlay."""
+        namespace(self.name)
+        net.ip(f"link add {self.ours} type veth peer name {self.device} netns {self.name}")
+        defer(net.try_ip, f"link del {self.ours}")
+        net.sysctl(f"net/ipv6/conf/{self.ours}/disable_ipv6", 0)
+        net.sysctl(f"net/ipv6/conf/{self.ours}/accept_dad", 0)
+        for version, bits in ((4, 24), (6, 64)):
+            net.ip(f"addr add {self.here[version]}/{bits} dev {self.ours}")
+            ip_in(self.name, f"addr add {self.there[version]}/{bits} dev {self.device}")
+        net.up(self.ours)
+        ip_in(self.name, f"link set {self.device} up")
+
+    def plain(self, kind, version, vni):
+        """Its device for a tunnel to us, with one for VLAN 9 on top."""
+        line = PLAIN[kind].format(
+            vni=vni,
+            here=self.here[version],
+            there=self.there[version],
+            zero="udp6zerocsumrx" if version == 6 else "",
+        )
+        subprocess.run(["ip", "-n", self.name, "link", "del", "tun1"], capture_output=True, check=False)
+        ip_in(self.name, f"link add tun1 address 02:00:00:00:0e:0{self.number} type {line}")
+        defer(net.try_ip, f"-n {self.name} link del tun1")
+        tag(self.name, "tun1", self.address, self.tagged_address)
+
+
+def tag(name, device, address, tagged):
+    """Gives a device an address, and one in VLAN 9."""
+    ip_in(name, f"link add {device}.9 link {device} type vlan id 9")
+    for which, own in ((device, address), (f"{device}.9", tagged)):
+        ip_in(name, f"addr add {own}/24 dev {which}")
+        ip_in(name, f"link set {which} up")
+
+
+PEER_HOST = Host("peer", 2, "172.31.0", "fd31", "u0", "u1")
+THIRD_HOST = Host("third", 3, "172.31.1", "fd31:1", "u2", "u3")
+HERE, THERE = PEER_HOST.here, PEER_HOST.there
+# The overlay's addresses of left and peer.
+LEFT, PEER = "10.1.0.1", PEER_HOST.address
 
 # Devices for all tunnels of a kind, and the kernel's for one tunnel.
 EXTERNAL = {
@@ -122,6 +169,8 @@ EXTERNAL = {
     "erspan": "erspan external",
     "ip6erspan": "ip6erspan external",
 }
+# What Open vSwitch gives such devices: that of their own would be the limit.
+EXTERNAL_MTU = 65000
 PLAIN = {
     "vxlan": "vxlan id {vni} remote {here} local {there} dstport 4789 gbp {zero}",
     "geneve": "geneve id {vni} remote {here} {zero}",
@@ -131,8 +180,8 @@ PLAIN = {
     "ip6erspan": "ip6erspan remote {here} local {there} key {vni} seq erspan_ver 1 erspan 5",
 }
 MODULES = {"gretap": "ip_gre", "ip6gretap": "ip6_gre", "erspan": "ip_gre", "ip6erspan": "ip6_gre"}
-# The length of the headers between outer IP and inner Ethernet: UDP and eight bytes more.
-UDP_TUNNEL = 16
+# The length of the headers between outer IP and inner Ethernet.
+HEADERS = {"vxlan": 16, "geneve": 16, "gretap": 8, "ip6gretap": 8, "erspan": 16, "ip6erspan": 16}
 
 
 class Underlay:
@@ -142,68 +191,55 @@ class Underlay:
         self.dp = dp
         self.pids = pids
         namespace("left")
-        namespace("peer")
-        net.ip("link add u0 type veth peer name u1 netns peer")
-        defer(net.try_ip, "link del u0")
-        net.sysctl("net/ipv6/conf/u0/disable_ipv6", 0)
-        net.sysctl("net/ipv6/conf/u0/accept_dad", 0)
-        for version, bits in ((4, 24), (6, 64)):
-            net.ip(f"addr add {HERE[version]}/{bits} dev u0")
-            ip_in("peer", f"addr add {THERE[version]}/{bits} dev u1")
-        net.up("u0")
-        ip_in("peer", "link set u1 up")
+        PEER_HOST.connect()
         net.ip("link add p1 type veth peer name eth0 netns left")
         defer(net.try_ip, "link del p1")
-        ip_in("left", f"addr add {LEFT}/24 dev eth0")
-        ip_in("left", "link set eth0 up")
+        tag("left", "eth0", LEFT, "10.9.0.1")
         net.up("p1")
         dp.add("p1", number=1, pids=pids)
 
 
 class Overlay:
-    """Port 2 is a device for tunnels to the one that the peer has."""
+    """A port, the second one, is a device for tunnels to the one that a host has."""
 
-    def __init__(self, underlay, kind, version=4, vni=7, vport=None):
+    def __init__(self, underlay, kind, version=4, vni=7, vport=None, host=PEER_HOST, number=2, old=False):
+        """`vport` is type and options of a port that makes its device; `old`: the port is there."""
         self.dp, self.kind, self.version, self.vni = underlay.dp, kind, version, vni
-        self.underlay = underlay
+        self.underlay, self.host, self.number = underlay, host, number
+        device = f"tun{number - 2}"
         if kind in MODULES:
             net.run("modprobe", MODULES[kind])
-        if vport is None:
-            net.ip(f"link add tun0 type {EXTERNAL[kind]}")
-            defer(net.try_ip, "link del tun0")
-            net.sysctl("net/ipv6/conf/tun0/disable_ipv6", 1)
-            net.up("tun0")
-            self.dp.add("tun0", number=2, pids=underlay.pids)
+        if old:
+            pass
+        elif vport is None:
+            net.ip(f"link add {device} mtu {EXTERNAL_MTU} type {EXTERNAL[kind]}")
+            defer(net.try_ip, f"link del {device}")
+            net.sysctl(f"net/ipv6/conf/{device}/disable_ipv6", 1)
+            net.up(device)
+            self.dp.add(device, number=number, pids=underlay.pids)
         else:
             type_, options = vport
-            self.dp.add("tun0", type_, 2, underlay.pids, *options)
-            defer(self.dp.remove, 2)
+            self.dp.add(device, type_, number, underlay.pids, *options)
+            defer(self.dp.remove, number)
         self.plain(vni)
 
     def plain(self, vni):
-        """The device of the peer."""
-        line = PLAIN[self.kind].format(
-            vni=vni,
-            here=HERE[self.version],
-            there=THERE[self.version],
-            zero="udp6zerocsumrx" if self.version == 6 else "",
-        )
-        subprocess.run(["ip", "-n", "peer", "link", "del", "tun1"], capture_output=True, check=False)
-        ip_in("peer", f"link add tun1 address 02:00:00:00:0e:01 type {line}")
-        defer(net.try_ip, "-n peer link del tun1")
-        ip_in("peer", f"addr add {PEER}/24 dev tun1")
-        ip_in("peer", "link set tun1 up")
-        # What was learned of paths through the tunnel before.
-        ip_in("left", "route flush cache")
+        """The device of the host."""
+        self.host.plain(self.kind, self.version, vni)
+        forget_paths()
 
     def header(self, *more):
-        """The attributes of the tunnel to the peer."""
-        return number(self.vni), src(HERE[self.version]), dst(THERE[self.version]), ttl(64), *more
+        """The attributes of the tunnel to the host."""
+        return number(self.vni), src(self.host.here[self.version]), dst(self.host.there[self.version]), ttl(64), *more
+
+    def out(self, *more):
+        """Actions that send a packet to the host."""
+        return set_tunnel(*self.header(*more)) + output(self.number)
 
     def received(self, vni=None):
-        """Key and mask of what comes from the peer, of all fields but those that it may choose."""
+        """Key and mask of what comes from the host, of all fields but those that it may choose."""
         vni = self.vni if vni is None else vni
-        key = tunnel(number(vni), src(THERE[self.version]), dst(HERE[self.version]), ttl(0))
+        key = tunnel(number(vni), src(self.host.there[self.version]), dst(self.host.here[self.version]), ttl(0))
         ones = b"\xff" * (16 if self.version == 6 else 4)
         first = Tun.IPV6_SRC if self.version == 6 else Tun.IPV4_SRC
         mask = tunnel(
@@ -213,26 +249,44 @@ class Overlay:
         return key, mask
 
     def connect(self, *more):
-        """Flows both ways."""
+        """Flows both ways, with and without a tag."""
         self.dp.flush()
-        self.dp.flow_from(1, set_tunnel(*self.header(*more)) + output(2))
-        self.from_peer(output(1))
+        for tags in ((), [(0x8100, 9)]):
+            self.dp.flow_from(1, self.out(*more), tags=tags)
+        self.from_host(output(1))
 
-    def from_peer(self, actions, vni=None):
+    def from_host(self, actions, vni=None):
+        """Flows for what comes from the host, with and without a tag."""
         key, mask = self.received(vni)
-        key = in_port(2) + ovs.eth() + key
-        mask = in_port(0xFFFFFFFF) + ovs.eth(bytes(6), bytes(6)) + mask
-        self.dp.flow(key, actions, mask=mask)
+        for inside in (b"", ovs.vlan(0x8100, 0x1009)):
+            outside = inside and ovs.vlan(0xFFFF, 0xFFFF, ovs.eth_type(0))
+            self.dp.flow(
+                in_port(self.number) + ovs.eth() + inside + key, actions,
+                mask=in_port(0xFFFFFFFF) + ovs.eth(bytes(6), bytes(6)) + outside + mask,
+            )
 
     def mtu(self):
-        """The longest IP packet that fits in one of the underlay, through VXLAN or Geneve without options."""
-        return 1500 - 14 - UDP_TUNNEL - (40 if self.version == 6 else 20)
+        """The longest IP packet that fits in one of the underlay, without options of the tunnel."""
+        return 1500 - 14 - HEADERS[self.kind] - (40 if self.version == 6 else 20)
+
+
+def forget_paths():
+    """What left has learned of paths through tunnels."""
+    ip_in("left", "route flush cache")
 
 
 def unload():
     """The modules for kinds of ports, if they are loaded."""
     for name in ("vport_vxlan", "vport_geneve", "vport_gre"):
         net.remove_module(name)
+
+
+def try_ping(namespace_, to, *options):
+    """A ping that is not expected to be answered; whether it was, and what was said."""
+    done = subprocess.run(
+        ["ip", "netns", "exec", namespace_, "ping", "-c", "1", "-W", "0.3", *options, to], capture_output=True, text=True, check=False
+    )
+    return done.returncode == 0, done.stdout + done.stderr
 
 
 def ping(namespace_, to, *options):
