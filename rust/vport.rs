@@ -179,7 +179,7 @@ impl Vport {
         guard: &OvsGuard,
     ) -> Result<Arc<Self>> {
         dp.ports().prepare(params.port_no, guard)?;
-        let tunnel = Tunnel::create(kind, net, params.name, options, &Rtnl::lock())?;
+        let tunnel = Tunnel::create(kind, net, params.name, options)?;
         let this = Self::new(dp, Device::Tunnel(Takeover::new(), tunnel), params)?;
         this.take_over()?;
         this.attach(guard)?;

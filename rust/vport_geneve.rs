@@ -5,14 +5,12 @@
 //! C version of this file:
 //! [`net/openvswitch/vport-geneve.c`](srctree/net/openvswitch/vport-geneve.c).
 
-#[path = "net/geneve.rs"]
-mod geneve;
-
 use kernel::prelude::*;
 use openvswitch::{
     odp::uapi::vport_type,
     vport::tunnel::{
         Kind,
+        Link,
         Takes, //
     },
     vport_kind::Registration, //
@@ -30,7 +28,17 @@ module! {
 static KIND: Kind = Kind {
     number: vport_type::GENEVE,
     takes: Takes::Port,
-    create: geneve::create,
+    link: Link {
+        kind: "geneve",
+        // Without the driver's headers: it takes no more.
+        mtu: 65535 - 16 - 14,
+        port: 5, // IFLA_GENEVE_PORT
+        group_policy: 0,
+        data: &[
+            (6, &[]),   // IFLA_GENEVE_COLLECT_METADATA
+            (10, &[0]), // IFLA_GENEVE_UDP_ZERO_CSUM6_RX
+        ],
+    },
 };
 
 /// The module: the kind of ports that it has registered.

@@ -5,14 +5,12 @@
 //! C version of this file:
 //! [`net/openvswitch/vport-gre.c`](srctree/net/openvswitch/vport-gre.c).
 
-#[path = "net/gre.rs"]
-mod gre;
-
 use kernel::prelude::*;
 use openvswitch::{
     odp::uapi::vport_type,
     vport::tunnel::{
         Kind,
+        Link,
         Takes, //
     },
     vport_kind::Registration, //
@@ -30,7 +28,13 @@ module! {
 static KIND: Kind = Kind {
     number: vport_type::GRE,
     takes: Takes::Nothing,
-    create: gre::create,
+    link: Link {
+        kind: "gretap",
+        mtu: 65535,
+        port: 0,
+        group_policy: 0,
+        data: &[(18, &[])], // IFLA_GRE_COLLECT_METADATA
+    },
 };
 
 /// The module: the kind of ports that it has registered.

@@ -5,14 +5,12 @@
 //! C version of this file:
 //! [`net/openvswitch/vport-vxlan.c`](srctree/net/openvswitch/vport-vxlan.c).
 
-#[path = "net/vxlan.rs"]
-mod vxlan;
-
 use kernel::prelude::*;
 use openvswitch::{
     odp::uapi::vport_type,
     vport::tunnel::{
         Kind,
+        Link,
         Takes, //
     },
     vport_kind::Registration, //
@@ -30,7 +28,17 @@ module! {
 static KIND: Kind = Kind {
     number: vport_type::VXLAN,
     takes: Takes::PortAndGroupPolicy,
-    create: vxlan::create,
+    link: Link {
+        kind: "vxlan",
+        mtu: 65535,
+        port: 15,         // IFLA_VXLAN_PORT
+        group_policy: 23, // IFLA_VXLAN_GBP
+        data: &[
+            (7, &[0]),  // IFLA_VXLAN_LEARNING
+            (20, &[1]), // IFLA_VXLAN_UDP_ZERO_CSUM6_RX
+            (25, &[1]), // IFLA_VXLAN_COLLECT_METADATA
+        ],
+    },
 };
 
 /// The module: the kind of ports that it has registered.

@@ -18,6 +18,7 @@
 #include "netlink.c"
 #include "percpu.c"
 #include "psample.c"
+#include "rtnetlink.c"
 #include "skbuff.c"
 #include "sync.c"
 #include "trace.c"

@@ -22,6 +22,7 @@ pub(crate) use self::{
         NewDevice,
         RegisteredDevice, //
     },
+    link::OwnedLink,
     notifier::{
         Event,
         Notifier,
@@ -33,8 +34,6 @@ pub(crate) use self::{
     },
     stats::LinkStats, //
 };
-
-pub use self::link::OwnedLink;
 
 use super::{
     namespace::Net,
@@ -102,7 +101,7 @@ impl fmt::Display for Name {
 
 /// A network device.
 #[repr(transparent)]
-pub struct NetDevice(Opaque<bindings::net_device>);
+pub(crate) struct NetDevice(Opaque<bindings::net_device>);
 
 // SAFETY: What is done with a device here may be done from any thread.
 unsafe impl Send for NetDevice {}

@@ -56,7 +56,7 @@ use kernel::{
 /// There may be no reference to it left but this one, in which case it is being taken apart:
 /// [`Net::try_get`] tells.
 #[repr(transparent)]
-pub struct Net(Opaque<bindings::net>);
+pub(crate) struct Net(Opaque<bindings::net>);
 
 // SAFETY: What is done with a namespace here may be done from any thread.
 unsafe impl Send for Net {}
@@ -80,12 +80,6 @@ impl Net {
     #[inline]
     pub(in crate::net) fn as_ptr(&self) -> *mut bindings::net {
         self.0.get()
-    }
-
-    /// The pointer for C functions of other modules.
-    #[inline]
-    pub fn as_raw(&self) -> *mut c_void {
-        self.as_ptr().cast()
     }
 
     /// Takes a reference, unless the namespace is being taken apart.

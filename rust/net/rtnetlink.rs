@@ -5,6 +5,11 @@
 //! C headers: [`include/linux/rtnetlink.h`](srctree/include/linux/rtnetlink.h),
 //! [`include/net/rtnetlink.h`](srctree/include/net/rtnetlink.h)
 
+mod new_link;
+
+pub(super) use new_link::new_link;
+pub(crate) use new_link::Told;
+
 use crate::bindings;
 use core::{
     cell::UnsafeCell,
@@ -24,7 +29,7 @@ use kernel::{
 /// # Invariants
 ///
 /// This thread holds the RTNL while a reference to a value of this type exists.
-pub struct RtnlGuard(NotThreadSafe);
+pub(crate) struct RtnlGuard(NotThreadSafe);
 
 impl RtnlGuard {
     /// Claims the RTNL.

@@ -5,12 +5,11 @@
 //! Each port has a device of its own, for all tunnels of its kind, which goes when the port goes. A
 //! device that somebody else made serves as well: then the port is like any other.
 
-pub use crate::net::{
+use crate::net::{
     device::OwnedLink,
     namespace::Net,
-    rtnetlink::RtnlGuard, //
+    rtnetlink::Rtnl, //
 };
-
 use kernel::prelude::*;
 
 /// The options that a kind of ports takes.
@@ -33,11 +32,22 @@ pub struct Options {
     pub gbp: bool,
 }
 
-/// Makes the device of a port, with a name, in a namespace.
+/// How a driver is asked for a device for all tunnels of a kind, in the terms of rtnetlink.
 ///
-/// Called with the RTNL held. Changes the options to what the driver has made of them. Fails with the
-/// error of the driver; `EEXIST`, most likely, because the name or the UDP port is taken.
-pub type Create = fn(&Net, &CStr, &mut Options, &RtnlGuard) -> Result<OwnedLink>;
+/// That is what user space does, too: drivers need not export anything for us.
+#[derive(Clone, Copy)]
+pub struct Link {
+    /// The kind of link.
+    pub kind: &'static str,
+    /// The longest packet: what is too long for the path is found out there.
+    pub mtu: u32,
+    /// The attribute of the UDP port.
+    pub port: u16,
+    /// The attribute, a flag, for headers with a group policy.
+    pub group_policy: u16,
+    /// All other attributes that are needed, and their values.
+    pub data: &'static [(u16, &'static [u8])],
+}
 
 /// A kind of ports.
 #[derive(Clone, Copy)]
@@ -46,8 +56,8 @@ pub struct Kind {
     pub number: u32,
     /// The options it takes.
     pub takes: Takes,
-    /// Makes a device.
-    pub create: Create,
+    /// The device that it makes.
+    pub link: Link,
 }
 
 /// The device of a port.
@@ -60,21 +70,38 @@ pub(crate) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Makes a device and sets it up.
+    /// Makes a device and sets it up. The RTNL must not be held.
+    ///
+    /// Fails with the error of the driver; `EEXIST`, most likely, because the name or the UDP port is
+    /// taken.
     pub(super) fn create(
         kind: &'static Kind,
         net: &Net,
         name: &CStr,
         mut options: Options,
-        rtnl: &RtnlGuard,
     ) -> Result<Self> {
-        let link = (kind.create)(net, name, &mut options, rtnl)?;
-        if let Err(err) = link.open(rtnl) {
-            link.delete(rtnl);
-            return Err(err);
+        let Kind { takes, link, .. } = kind;
+        let (device, told) = OwnedLink::create(net, name, link.kind, link.mtu, |w| {
+            for (attr, value) in link.data {
+                w.put_bytes(*attr, value)?;
+            }
+            if *takes != Takes::Nothing {
+                w.put_bytes(link.port, &options.dst_port.to_be_bytes())?;
+            }
+            if options.gbp {
+                w.put_flag(link.group_policy)?;
+            }
+            Ok(())
+        })?;
+        if *takes != Takes::Nothing {
+            // The driver may have a port of its own for zero.
+            if let Some([a, b]) = told.data(link.port) {
+                options.dst_port = u16::from_be_bytes([*a, *b]);
+            }
         }
+        device.open(&Rtnl::lock())?;
         Ok(Self {
-            link,
+            link: device,
             kind: *kind,
             options,
         })

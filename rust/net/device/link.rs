@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Devices that other drivers make for us.
+//! Devices that other drivers make for us, at our request (rtnetlink).
 
 use super::NetDevice;
 use crate::{
     bindings,
-    net::rtnetlink::{
-        Rtnl,
-        RtnlGuard, //
-    }, //
+    net::{
+        namespace::Net,
+        rtnetlink::{
+            self,
+            Rtnl,
+            RtnlGuard, //
+        }, //
+    },
+    odp::nlattr::{
+        NoRoom,
+        Writer, //
+    },
 };
 use core::{
     mem::ManuallyDrop,
@@ -16,10 +24,7 @@ use core::{
     ptr, //
 };
 use kernel::{
-    error::{
-        from_err_ptr,
-        to_result, //
-    },
+    error::to_result,
     prelude::*,
     sync::aref::ARef, //
 };
@@ -32,21 +37,27 @@ use kernel::{
 /// # Invariants
 ///
 /// The device was registered by a driver whose links can be deleted.
-pub struct OwnedLink(ManuallyDrop<ARef<NetDevice>>);
+pub(crate) struct OwnedLink(ManuallyDrop<ARef<NetDevice>>);
 
 impl OwnedLink {
-    /// Takes over the device that a driver has made, or hands on the error that it tells of.
+    /// Has the driver of a kind of links make a device; `data` writes what is to be said to it. Also
+    /// returns what the driver says of the device.
     ///
-    /// # Safety
-    ///
-    /// `dev` must be an error pointer or a registered `struct net_device` that nobody else deletes in
-    /// the course of what they do, of a kind of links that has `dellink()`.
-    pub unsafe fn from_raw(dev: *mut c_void, _: &RtnlGuard) -> Result<Self> {
-        let dev = from_err_ptr(dev)?;
-        // SAFETY: By the requirements of this function. It cannot go while the RTNL is held.
-        let dev = unsafe { NetDevice::from_raw(dev.cast()) };
-        // INVARIANT: By the requirements of this function.
-        Ok(Self(ManuallyDrop::new(ARef::from(dev))))
+    /// May sleep. The RTNL must not be held. The kind must be one of links that user space can delete.
+    pub(crate) fn create(
+        net: &Net,
+        name: &CStr,
+        kind: &str,
+        mtu: u32,
+        data: impl FnOnce(&mut Writer<'_>) -> Result<(), NoRoom>,
+    ) -> Result<(Self, rtnetlink::Told)> {
+        rtnetlink::new_link(net, name, kind, mtu, data)
+    }
+
+    /// Takes over a device just made.
+    pub(in crate::net) fn new(dev: ARef<NetDevice>) -> Self {
+        // INVARIANT: By the requirements of `create()`.
+        Self(ManuallyDrop::new(dev))
     }
 
     /// Sets the device up.
@@ -54,11 +65,6 @@ impl OwnedLink {
         let flags = self.flags() | bindings::net_device_flags_IFF_UP;
         // SAFETY: The device is valid, and the RTNL is held.
         to_result(unsafe { bindings::dev_change_flags(self.as_ptr(), flags, ptr::null_mut()) })
-    }
-
-    /// Deletes the device where the RTNL is held.
-    pub(crate) fn delete(self, rtnl: &RtnlGuard) {
-        ManuallyDrop::new(self).remove(rtnl);
     }
 
     /// Deletes the device, unless that has happened, and gives up the reference to it.

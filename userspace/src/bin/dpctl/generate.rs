@@ -165,7 +165,8 @@ const TUNNELS: &[&str] = &[
      ip6erspan_sys, udp_sys_6635, with the UDP port at the end.",
     "With --no-lwt the datapath makes the device, by the type of the port. It knows vxlan, geneve \
      and gre, for each of which it needs the module vport-type.",
-    "The kernel has no device for all gtpu tunnels. The options are:",
+    "The kernel's devices for all gre and ip6gre tunnels send checksums, flags(csum), but drop \
+     packets with one. It has no device for all gtpu tunnels. The options are:",
 ];
 
 const TUNNEL_OPTIONS: &[(&str, &str)] = &[
