@@ -9,7 +9,8 @@
 //! A packet that is looked up again by the last of its actions goes round a loop: neither packet nor
 //! key is copied and the stack does not grow. Everything else that is executed for a copy of the
 //! packet is executed at once, one level of recursion deeper, with a copy of the key from memory
-//! that each CPU has for this ([`Scratch`]).
+//! that each CPU has for this ([`Scratch`]). Lookups that are nested too deeply for the stack are put
+//! off ([`Pending`]).
 //!
 //! C version of this file: [`net/openvswitch/actions.c`](srctree/net/openvswitch/actions.c).
 //!
@@ -21,11 +22,14 @@ mod hash;
 mod headers;
 mod nested;
 mod output;
+mod pending;
 mod program;
 mod scratch;
 pub(crate) mod trace;
 
 pub(crate) use self::{
+    nested::too_often,
+    pending::Pending,
     program::{
         compile,
         Actions,
@@ -75,8 +79,8 @@ pub(crate) struct Context<'a> {
     pub(crate) upcall_pid: u32,
     /// The packet has been looked up: user space, if it gets the packet, expects its hash.
     pub(crate) hashed: bool,
-    /// How deeply this is nested on this CPU's stack, see `nested`.
-    pub(crate) depth: u32,
+    /// The lookups that this packet and its copies are still to cause.
+    pub(crate) pending: &'a Pending,
     /// How likely it was, of 2^32 - 1, that the packet got here through the last SAMPLE; zero:
     /// there was none.
     pub(crate) probability: u32,
@@ -87,14 +91,15 @@ impl<'a> Context<'a> {
     pub(crate) const WHOLE: u32 = u32::MAX;
 
     /// The context of a packet that comes in by a port.
+    ///
+    /// What is put off into `pending` meanwhile is up to the caller, see [`Pending::finish`].
     #[inline]
-    pub(crate) fn new(input: &'a Vport, bh: Bh<'a>) -> Self {
-        let dp = input.datapath();
+    pub(crate) fn new(input: &'a Vport, pending: &'a Pending, bh: Bh<'a>) -> Self {
         Self {
-            dp,
+            dp: input.datapath(),
             input,
+            pending,
             bh,
-            depth: nested::depth(dp, bh),
             mru: 0,
             cutlen: Self::WHOLE,
             upcall_pid: 0,

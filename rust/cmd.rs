@@ -102,15 +102,23 @@ fn report(probe: bool, err: netlink::Error) -> netlink::Error {
     err
 }
 
-/// Logs why actions were refused.
+/// The error for actions that are not a flow's.
+fn actions_error(err: odp::Error<'_>) -> netlink::Error {
+    error(odp::Error {
+        msg: odp::actions::reason(err.msg),
+        ..err
+    })
+}
+
+/// The error for a flow's actions, and logs why they were refused.
 ///
 /// The second message is one that tools look for.
-fn refuse_actions(probe: bool, err: netlink::Error, message: &str) -> netlink::Error {
-    let err = report(probe, err);
+fn refuse_actions(probe: bool, err: odp::Error<'_>, message: &str) -> netlink::Error {
+    report(probe, actions_error(err));
     if !probe && ratelimit::allowed() {
         pr_info!("netlink: {message}\n");
     }
-    err
+    error(err)
 }
 
 /// The interface index that a request names its datapath by (`struct ovs_header`).

@@ -11,43 +11,16 @@ use super::{
     PacketKey, //
 };
 use crate::{
-    datapath::{
-        receive,
-        Datapath, //
-    },
+    datapath::receive,
     drop::Reason,
     net::{
         ratelimit,
         skbuff::SkBuff, //
     },
     odp::actions::List,
-    sync::{
-        bh::Bh,
-        random, //
-    },
+    sync::random,
 };
 use kernel::prelude::*;
-
-/// The deepest nesting: a list counts one, a lookup two.
-///
-/// Lists are nested up to 16 deep, and lookups of copies in them again; a list takes some 350 bytes
-/// of a stack of 16 KiB, a lookup twice as many, and sending a packet needs a good part of the rest.
-const DEPTH_LIMIT: u32 = 26;
-
-const LIST: u32 = 1;
-const LOOKUP: u32 = 2;
-
-/// The depth at which a packet starts: others may be in process on this stack.
-#[inline]
-pub(super) fn depth(dp: &Datapath, bh: Bh<'_>) -> u32 {
-    dp.scratch().depth(bh).saturating_mul(LOOKUP)
-}
-
-/// Counts a level, unless that is one too many.
-fn descend(ctx: &mut Context<'_>, levels: u32) -> bool {
-    ctx.depth = ctx.depth.saturating_add(levels);
-    ctx.depth <= DEPTH_LIMIT
-}
 
 /// Decides whether this packet is sampled; `probability` is out of 2^32 - 1.
 pub(super) fn sampled(probability: u32) -> bool {
@@ -63,10 +36,10 @@ pub(super) fn last(
     program: &Executable<'_>,
     list: List,
 ) -> Result<Outcome> {
-    if !descend(ctx, LIST) {
+    let Some(_level) = ctx.dp.scratch().level(ctx.bh) else {
         too_deep(ctx, skb, "sample");
         return Ok(Outcome::Done);
-    }
+    };
     execute(ctx, skb, packet, program, list)
 }
 
@@ -100,20 +73,19 @@ pub(super) fn copy(
         return Ok(());
     };
     let mut ctx = *ctx;
-    if !descend(&mut ctx, LIST) {
-        too_deep(&ctx, skb, "sample");
-        Ok(())
-    } else if in_place {
-        run(&mut ctx, skb, packet, program, list)
-    } else if let Some(mut packet) = ctx.dp.scratch().copy(packet, ctx.bh) {
-        run(&mut ctx, skb, &mut packet, program, list)
-    } else {
-        too_deep(&ctx, skb, "sample");
-        Ok(())
+    let scratch = ctx.dp.scratch();
+    if in_place {
+        if let Some(_level) = scratch.level(ctx.bh) {
+            return run(&mut ctx, skb, packet, program, list);
+        }
+    } else if let Some(mut packet) = scratch.copy(packet, ctx.bh) {
+        return run(&mut ctx, skb, &mut packet, program, list);
     }
+    too_deep(&ctx, skb, "sample");
+    Ok(())
 }
 
-/// Executes a list to its end, all the ways the packet is looked up again included.
+/// Executes a list, and looks the packet up again if its last action says so.
 fn run(
     ctx: &mut Context<'_>,
     skb: SkBuff,
@@ -122,7 +94,11 @@ fn run(
     list: List,
 ) -> Result {
     if let Outcome::Recirculate(skb) = execute(ctx, skb, packet, program, list)? {
-        receive::process(ctx, skb, packet);
+        if ctx.dp.scratch().has_room(ctx.bh) {
+            receive::process(ctx, skb, packet);
+        } else {
+            put_off(ctx, skb, packet, packet.key.recirc_id);
+        }
     }
     Ok(())
 }
@@ -139,21 +115,25 @@ pub(super) fn recirculate(
     let Some(copy) = skb.try_clone() else {
         return Ok(());
     };
-    let mut ctx = *ctx;
-    let key = match descend(&mut ctx, LOOKUP) {
-        true => ctx.dp.scratch().copy(packet, ctx.bh),
-        false => None,
-    };
-    if let Some(mut packet) = key {
+    if let Some(mut packet) = ctx.dp.scratch().looked_up(packet, ctx.bh) {
         packet.key.recirc_id = id;
-        receive::process(&mut ctx, copy, &mut packet);
+        receive::process(&mut ctx.clone(), copy, &mut packet);
     } else {
-        too_deep(&ctx, copy, "recirc");
+        put_off(ctx, copy, packet, id);
     }
     Ok(())
 }
 
-/// Drops a packet that there is no key for, or not enough of the stack.
+/// Looks a packet up when there is more room on the stack.
+#[cold]
+#[inline(never)]
+fn put_off(ctx: &Context<'_>, skb: SkBuff, packet: &PacketKey, id: u32) {
+    if let Err(skb) = ctx.pending.push(ctx, skb, packet, id) {
+        too_deep(ctx, skb, "recirc");
+    }
+}
+
+/// Drops a packet that is nested too deeply, or looked up too often.
 #[cold]
 #[inline(never)]
 fn too_deep(ctx: &Context<'_>, skb: SkBuff, action: &str) {
@@ -162,4 +142,10 @@ fn too_deep(ctx: &Context<'_>, skb: SkBuff, action: &str) {
         let name = ctx.dp.name(ctx.bh.rcu()).unwrap_or_default();
         pr_warn!("{name}: deferred action limit reached, drop {action} action\n");
     }
+}
+
+/// Drops a packet that is, with its copies, looked up too often.
+#[cold]
+pub(crate) fn too_often(ctx: &Context<'_>, skb: SkBuff) {
+    too_deep(ctx, skb, "recirc");
 }

@@ -4,6 +4,7 @@
 
 use crate::{
     odp::{
+        actions::MAX_DEPTH,
         extract::Cold,
         Key, //
     },
@@ -19,14 +20,19 @@ use crate::{
 use kernel::prelude::*;
 use zerocopy_derive::FromZeros;
 
-/// The deepest nesting at which a packet can still come in by a port (`OVS_RECURSION_LIMIT`).
+/// How many lookups are nested in each other on a CPU's stack (`OVS_RECURSION_LIMIT`).
 ///
-/// Ports that are each other's peers pass packets on without end; each level takes some hundred
-/// bytes of the kernel's stack, and what sends the packet between two levels takes more.
-const RECEIVE_LIMIT: u32 = 5;
+/// Ports that are each other's peers pass packets on without end, and so do flows that have a copy
+/// of a packet looked up again. A lookup takes some 700 bytes of a stack of 16 KiB, and sending a
+/// packet a good part of the rest.
+const LOOKUPS: u32 = 5;
 
-/// The deepest nesting at which actions can still be executed for a copy of a packet.
-const COPY_LIMIT: usize = 8;
+/// How many lists, of some 350 bytes each, are nested below that, and a key for the segments of a
+/// packet.
+const LISTS: usize = MAX_DEPTH + 1;
+
+/// All levels of recursion.
+const LEVELS: usize = LOOKUPS as usize + LISTS;
 
 /// The key of a packet that is being processed.
 #[derive(Clone, Copy, FromZeros)]
@@ -42,9 +48,10 @@ pub(crate) struct PacketKey {
 
 /// The memory of all CPUs, shared by all datapaths.
 ///
-/// Each has a few keys for the packets that it is processing. They are neither on the stack, since
-/// they are large, nor allocated for each packet.
-pub(crate) struct Scratch(PerCpu<CpuStack<PacketKey, COPY_LIMIT>>);
+/// Each has a key for each level of recursion: keys are neither on the stack, since they are large,
+/// nor allocated for each packet. What needs no key of its own takes one all the same, as the number
+/// of those in use is the measure of the stack.
+pub(crate) struct Scratch(PerCpu<CpuStack<PacketKey, LEVELS>>);
 
 impl Scratch {
     /// Allocates it.
@@ -58,16 +65,32 @@ impl Scratch {
     #[inline]
     pub(crate) fn received<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {
         let keys = self.0.get(bh);
-        if keys.depth(bh)? >= RECEIVE_LIMIT {
+        if keys.depth(bh)? >= LOOKUPS {
             return None;
         }
         keys.push(bh)
     }
 
-    /// How many keys are in use on this CPU.
-    #[inline]
-    pub(super) fn depth(&self, bh: Bh<'_>) -> u32 {
-        self.0.get(bh).depth(bh).unwrap_or(u32::MAX)
+    /// A copy of `key` to look up, or `None` if there is no room for that now.
+    pub(super) fn looked_up<'a>(
+        &'a self,
+        key: &PacketKey,
+        bh: Bh<'a>,
+    ) -> Option<Slot<'a, PacketKey>> {
+        let mut slot = self.received(bh)?;
+        *slot = *key;
+        Some(slot)
+    }
+
+    /// Whether there is room for another lookup with the key that was taken last.
+    pub(super) fn has_room(&self, bh: Bh<'_>) -> bool {
+        let depth = self.0.get(bh).depth(bh);
+        depth.is_some_and(|depth| depth <= LOOKUPS)
+    }
+
+    /// Counts a level that needs no key, for as long as what it returns is there.
+    pub(super) fn level<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {
+        self.0.get(bh).push(bh)
     }
 
     /// A copy of `key`, or `None` if too many are in use.

@@ -202,7 +202,7 @@ impl<'a> Request<'a> {
         let mut key: KBox<Key> = alloc::zeroed(GFP_KERNEL)?;
         key.set_masked(&parsed.key, &parsed.mask);
         actions::compile(actions.payload(), &key, info.net(), !self.probe)
-            .map_err(|err| refuse_actions(self.probe, error(err), message))
+            .map_err(|err| refuse_actions(self.probe, err, message))
     }
 }
 

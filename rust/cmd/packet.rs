@@ -5,6 +5,7 @@
 //! The family's other messages go the other way: see [`upcall`](crate::datapath::upcall).
 
 use super::{
+    actions_error,
     attr,
     error,
     find,
@@ -17,7 +18,8 @@ use crate::{
         Context,
         Executable,
         Outcome,
-        PacketKey, //
+        PacketKey,
+        Pending, //
     },
     alloc,
     datapath::{
@@ -132,7 +134,7 @@ impl Command for Execute {
         given.check(&execution.key).map_err(error)?;
         let log = info.attr(packet_attr::PROBE.into()).is_none();
         let actions = actions::compile(actions.payload(), &execution.key, info.net(), log)
-            .map_err(error)?;
+            .map_err(actions_error)?;
 
         let dp = find(info)?;
         skb.set_priority(execution.key.priority);
@@ -147,17 +149,20 @@ impl Command for Execute {
             .or_else(|| dp.ports().get(port::LOCAL, rcu))
             .ok_or(ENODEV)?;
         skb.set_dev(input.device(), bh);
+        let pending = Pending::new();
         let mut ctx = Context {
             mru,
             upcall_pid,
-            ..Context::new(&input, bh)
+            ..Context::new(&input, &pending, bh)
         };
         let program = Executable::new(&actions);
-        if let Outcome::Recirculate(skb) =
-            actions::execute(&mut ctx, skb, &mut execution, &program, program.list())?
-        {
-            receive::process(&mut ctx, skb, &mut execution);
-        }
-        Ok(())
+        let done = actions::execute(&mut ctx, skb, &mut execution, &program, program.list());
+        let result = done.map(|outcome| {
+            if let Outcome::Recirculate(skb) = outcome {
+                receive::process(&mut ctx, skb, &mut execution);
+            }
+        });
+        pending.finish(&ctx);
+        Ok(result?)
     }
 }

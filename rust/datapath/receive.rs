@@ -16,7 +16,8 @@ use crate::{
         Context,
         Executable,
         Outcome,
-        PacketKey, //
+        PacketKey,
+        Pending, //
     },
     conntrack,
     drop::Reason,
@@ -46,9 +47,6 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// How often a packet is looked up again before it is taken for one that goes in a circle.
-const RECIRCULATION_LIMIT: usize = 64;
-
 /// Processes a packet that came in by a port.
 ///
 /// The packet is not shared, and starts with the Ethernet header, if it has one.
@@ -74,7 +72,10 @@ pub(crate) fn receive(port: &Vport, mut skb: SkBuff, bh: Bh<'_>) -> Result {
         skb.drop_reason(Reason::NotSpecified);
         return Err(err);
     }
-    process(&mut Context::new(port, bh), skb, &mut packet);
+    let pending = Pending::new();
+    let mut ctx = Context::new(port, &pending, bh);
+    process(&mut ctx, skb, &mut packet);
+    pending.finish(&ctx);
     Ok(())
 }
 
@@ -207,11 +208,8 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
     ctx.hashed = true;
     let bh = ctx.bh;
     let counters = ctx.dp.counters(bh);
-    let depth = ctx.depth;
 
-    for _ in 0..RECIRCULATION_LIMIT {
-        // The lists that the last round ended in are not on the stack any more.
-        ctx.depth = depth;
+    while ctx.pending.count() {
         let found = ctx.dp.flows.lookup(&packet.key, bh);
         counters.mask_hit.add(found.masks.into(), bh);
         counters.cache_hit.add(found.cached.into(), bh);
@@ -231,7 +229,7 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
             Ok(Outcome::Done) | Err(_) => return,
         }
     }
-    skb.drop_reason(Reason::RecursionLimit);
+    actions::too_often(ctx, skb);
 }
 
 /// The length of a packet with the VLAN tag that is beside it, in bytes.

@@ -31,6 +31,28 @@
 //! An operation marked `last` is the last one of its list and ends it: it may consume the packet
 //! where others need a copy of it.
 
+/// The sentence that begins the text of each refusal. Tools look for it.
+///
+/// For requests that are about one packet there is [`reason`].
+macro_rules! unsafe_actions {
+    () => {
+        "Flow actions may not be safe on all matching packets: "
+    };
+}
+
+/// The text for actions that are refused, made from the reason.
+macro_rules! refusal {
+    ($reason:literal) => {
+        const {
+            let text = concat!(unsafe_actions!(), $reason, "\0");
+            match core::ffi::CStr::from_bytes_with_nul(text.as_bytes()) {
+                Ok(text) => text,
+                Err(_) => panic!("NUL within a text"),
+            }
+        }
+    };
+}
+
 mod builder;
 mod compile;
 mod ct;
@@ -43,6 +65,8 @@ mod set;
 mod state;
 mod tunnel;
 mod upcall;
+
+use core::ffi::CStr;
 
 pub use compile::{
     compile,
@@ -74,3 +98,12 @@ pub use upcall::{
     Userspace,
     UserspaceHeader, //
 };
+
+/// The reason in the text of a refusal. Other texts are returned as they are.
+pub fn reason(text: &CStr) -> &CStr {
+    let reason = text
+        .to_bytes_with_nul()
+        .strip_prefix(unsafe_actions!().as_bytes())
+        .and_then(|reason| CStr::from_bytes_with_nul(reason).ok());
+    reason.unwrap_or(text)
+}

@@ -47,11 +47,11 @@ impl Nest {
 }
 
 fn full<'e>(errno: Errno) -> Error<'e> {
-    Error::new(errno, c"cannot store the actions")
+    Error::new(errno, refusal!("cannot store the actions"))
 }
 
 const fn too_long<'e>() -> Error<'e> {
-    Error::new(Errno::EMSGSIZE, c"list of actions too long")
+    Error::new(Errno::EMSGSIZE, refusal!("list of actions too long"))
 }
 
 impl<S: Sink> Builder<S> {
@@ -123,7 +123,7 @@ impl<S: Sink> Builder<S> {
     pub(super) fn tunnel<'e>(&mut self, set: &TunnelSet<'_>) -> Result<u32, Error<'e>> {
         self.sink
             .tunnel(set)
-            .map_err(|errno| Error::new(errno, c"SET: cannot make the tunnel"))
+            .map_err(|errno| Error::new(errno, refusal!("SET: cannot make the tunnel")))
     }
 
     pub(super) fn ct<'e>(&mut self, ct: &Ct<'_>) -> Result<u32, Error<'e>> {
@@ -132,7 +132,7 @@ impl<S: Sink> Builder<S> {
             // Nothing else can be wrong.
             _ => Error::new(
                 errno,
-                c"CT: there is no such helper for the flow's protocol",
+                refusal!("CT: there is no such helper for the flow's protocol"),
             ),
         })
     }

@@ -110,8 +110,7 @@ impl<S> Compiled<S> {
 /// leaves them to the netlink policy or for two kinds of translation, `EOPNOTSUPP` for PSAMPLE
 /// without psample, `EMSGSIZE` for what cannot be dumped, and what the sink returns.
 ///
-/// On any error, C logs "Flow actions may not be safe on all matching packets." (for a new flow) or
-/// "Actions may not be safe on all matching packets" (for a changed one) besides.
+/// The text of an error begins as what C logs besides, see [`reason`](super::reason).
 pub fn compile<'a, S: Sink>(
     attrs: &'a [u8],
     key: &Key,
@@ -180,8 +179,10 @@ impl<S: Sink> Compiler<'_, S> {
                 .get_mut(depth..)
                 .and_then(|levels| levels.first_chunk_mut::<2>())
             else {
-                return Err(Error::invalid(nested.action(), c"actions nested too deep")
-                    .with_errno(Errno::EOVERFLOW));
+                return Err(
+                    Error::invalid(nested.action(), refusal!("actions nested too deep"))
+                        .with_errno(Errno::EOVERFLOW),
+                );
             };
             *child = Level {
                 attrs,
@@ -226,7 +227,7 @@ impl<S: Sink> Compiler<'_, S> {
 }
 
 fn left_over(nested: Option<Nested<'_>>) -> Error<'_> {
-    const MSG: &core::ffi::CStr = c"bytes left over after the last action";
+    const MSG: &core::ffi::CStr = refusal!("bytes left over after the last action");
     match nested {
         Some(nested) => Error::invalid(nested.action(), MSG),
         None => Error::new(Errno::EINVAL, MSG),

@@ -163,7 +163,7 @@ impl<'a> Ct<'a> {
             _ => {
                 return Err(Error::invalid(
                     attr,
-                    c"CT: the flow is neither IPv4 nor IPv6",
+                    refusal!("CT: the flow is neither IPv4 nor IPv6"),
                 ))
             }
         };
@@ -187,17 +187,20 @@ impl<'a> Ct<'a> {
         if !args.rest().is_empty() {
             return Err(Error::invalid(
                 attr,
-                c"CT: bytes left over after the arguments",
+                refusal!("CT: bytes left over after the arguments"),
             ));
         }
         if !ct.commit && ct.mark.is_some() {
             return Err(Error::invalid(
                 attr,
-                c"CT: setting the mark requires COMMIT",
+                refusal!("CT: setting the mark requires COMMIT"),
             ));
         }
         if !ct.commit && ct.labels.is_some() {
-            return Err(Error::invalid(attr, c"CT: setting labels requires COMMIT"));
+            return Err(Error::invalid(
+                attr,
+                refusal!("CT: setting labels requires COMMIT"),
+            ));
         }
         Ok(ct)
     }
@@ -207,46 +210,49 @@ impl<'a> Ct<'a> {
         match arg.kind() {
             kind @ (ct_attr::COMMIT | ct_attr::FORCE_COMMIT) => {
                 if !arg.payload().is_empty() {
-                    return Err(invalid(c"CT: COMMIT is a flag"));
+                    return Err(invalid(refusal!("CT: COMMIT is a flag")));
                 }
                 self.commit = true;
                 self.force |= kind == ct_attr::FORCE_COMMIT;
             }
             ct_attr::ZONE => {
-                self.zone = arg.get().ok_or(invalid(c"CT: the zone is not a u16"))?;
+                self.zone = arg
+                    .get()
+                    .ok_or(invalid(refusal!("CT: the zone is not a u16")))?;
             }
             ct_attr::MARK => {
                 const MSGS: [&CStr; 2] = [
-                    c"CT: the mark is not two u32",
-                    c"CT: the mask of the mark is zero",
+                    refusal!("CT: the mark is not two u32"),
+                    refusal!("CT: the mask of the mark is zero"),
                 ];
                 self.mark = Some(pair(arg, |mask: &u32| *mask == 0, MSGS)?);
             }
             ct_attr::LABELS => {
                 const MSGS: [&CStr; 2] = [
-                    c"CT: the labels have not twice 16 bytes",
-                    c"CT: the mask of the labels is zero",
+                    refusal!("CT: the labels have not twice 16 bytes"),
+                    refusal!("CT: the mask of the labels is zero"),
                 ];
                 let zero = |mask: &CtLabels| mask.bytes == [0; 16];
                 self.labels = Some(pair(arg, zero, MSGS)?);
             }
             ct_attr::HELPER => {
-                const MSG: &CStr = c"CT: the name of the helper is too long or has no NUL";
+                const MSG: &CStr = refusal!("CT: the name of the helper is too long or has no NUL");
                 self.helper = Some(string(arg, HELPER_NAME_LEN, MSG)?);
             }
             ct_attr::NAT => self.parse_nat(arg)?,
             ct_attr::EVENTMASK => {
                 let mask = arg
                     .get()
-                    .ok_or(invalid(c"CT: the event mask is not a u32"))?;
+                    .ok_or(invalid(refusal!("CT: the event mask is not a u32")))?;
                 self.eventmask = Some(mask);
             }
             ct_attr::TIMEOUT => {
-                const MSG: &CStr = c"CT: the name of the timeout is too long or has no NUL";
+                const MSG: &CStr =
+                    refusal!("CT: the name of the timeout is too long or has no NUL");
                 let name = string(arg, TIMEOUT_NAME_LEN, MSG)?;
                 self.timeout = Some(name).filter(|name| !name.is_empty());
             }
-            _ => return Err(invalid(c"CT: unknown argument")),
+            _ => return Err(invalid(refusal!("CT: unknown argument"))),
         }
         Ok(())
     }
@@ -271,18 +277,18 @@ impl<'a> Ct<'a> {
                 if arg.payload().is_empty() {
                     Ok(())
                 } else {
-                    Err(Error::invalid(&arg, c"NAT: not a flag"))
+                    Err(Error::invalid(&arg, refusal!("NAT: not a flag")))
                 }
             };
             let port = || {
                 let port = arg.get().map(u16::from_ne_bytes).map(Be16::new);
-                port.ok_or(Error::invalid(&arg, c"NAT: the port is not a u16"))
+                port.ok_or(Error::invalid(&arg, refusal!("NAT: the port is not a u16")))
             };
             match arg.kind() {
                 kind @ (nat_attr::SRC | nat_attr::DST) => {
                     flag()?;
                     if given {
-                        const MSG: &CStr = c"NAT: only one of SRC and DST may be given";
+                        const MSG: &CStr = refusal!("NAT: only one of SRC and DST may be given");
                         return Err(Error::invalid(&arg, MSG).with_errno(Errno::ERANGE));
                     }
                     given = true;
@@ -322,19 +328,21 @@ impl<'a> Ct<'a> {
                     flag()?;
                     nat.flags |= nat_flags::PROTO_RANDOM_FULLY;
                 }
-                _ => return Err(Error::invalid(&arg, c"NAT: unknown argument")),
+                _ => return Err(Error::invalid(&arg, refusal!("NAT: unknown argument"))),
             }
         }
         let invalid = |msg| Error::invalid(attr, msg);
         if !args.rest().is_empty() {
-            return Err(invalid(c"NAT: bytes left over after the arguments"));
+            return Err(invalid(refusal!(
+                "NAT: bytes left over after the arguments"
+            )));
         }
         if !given && nat.flags != 0 {
-            return Err(invalid(c"NAT: arguments require SRC or DST"));
+            return Err(invalid(refusal!("NAT: arguments require SRC or DST")));
         }
         // C wants COMMIT to come first, and so do we.
         if given && !self.commit {
-            return Err(invalid(c"NAT: SRC and DST require COMMIT"));
+            return Err(invalid(refusal!("NAT: SRC and DST require COMMIT")));
         }
         if nat.flags & nat_flags::MAP_IPS != 0 && !max_addr {
             nat.max_addr = nat.min_addr;
@@ -385,7 +393,7 @@ impl Family {
         if arg.payload().len() != len {
             return Err(Error::invalid(
                 arg,
-                c"NAT: not an address of the flow's protocol",
+                refusal!("NAT: not an address of the flow's protocol"),
             ));
         }
         let mut addr = [0; 16];

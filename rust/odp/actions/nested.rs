@@ -120,7 +120,7 @@ fn last<'a>(attr: &Attr<'a>, kind: u16) -> Option<Attr<'a>> {
 /// Refuses a list that is too short for an action, but not empty.
 fn check_list<'a>(list: &Attr<'a>) -> Result<(), Error<'a>> {
     if (1..HDRLEN).contains(&list.payload().len()) {
-        return Err(Error::invalid(list, c"list of actions too short"));
+        return Err(Error::invalid(list, refusal!("list of actions too short")));
     }
     Ok(())
 }
@@ -138,24 +138,28 @@ pub(super) fn sample<'a, S: Sink>(
         let slot = match arg.kind() {
             sample_attr::PROBABILITY => &mut probability,
             sample_attr::ACTIONS => &mut actions,
-            _ => return Err(Error::invalid(&arg, c"SAMPLE: unknown argument")),
+            _ => return Err(Error::invalid(&arg, refusal!("SAMPLE: unknown argument"))),
         };
         if slot.replace(arg).is_some() {
-            return Err(Error::invalid(&arg, c"SAMPLE: argument given twice"));
+            return Err(Error::invalid(
+                &arg,
+                refusal!("SAMPLE: argument given twice"),
+            ));
         }
     }
     if ragged(attr, &args) {
         return Err(Error::invalid(
             attr,
-            c"SAMPLE: bytes left over after the arguments",
+            refusal!("SAMPLE: bytes left over after the arguments"),
         ));
     }
-    let probability = probability.ok_or(Error::invalid(attr, c"SAMPLE: no probability"))?;
+    let probability =
+        probability.ok_or(Error::invalid(attr, refusal!("SAMPLE: no probability")))?;
     let probability: u32 = probability.get().ok_or(Error::invalid(
         &probability,
-        c"SAMPLE: the probability is not a u32",
+        refusal!("SAMPLE: the probability is not a u32"),
     ))?;
-    let actions = actions.ok_or(Error::invalid(attr, c"SAMPLE: no actions"))?;
+    let actions = actions.ok_or(Error::invalid(attr, refusal!("SAMPLE: no actions")))?;
     check_list(&actions)?;
 
     let op = Op::Sample {
@@ -224,29 +228,38 @@ pub(super) fn check_pkt_len<'a, S: Sink>(
         let slot = match arg.kind() {
             check_pkt_len_attr::PKT_LEN => {
                 let Some([a, b]) = arg.payload().first_chunk() else {
-                    return Err(out_of_range(c"CHECK_PKT_LEN: the length is not a u16"));
+                    return Err(out_of_range(refusal!(
+                        "CHECK_PKT_LEN: the length is not a u16"
+                    )));
                 };
                 pkt_len = Some(u16::from_ne_bytes([*a, *b]));
                 continue;
             }
             check_pkt_len_attr::ACTIONS_IF_GREATER => &mut greater,
             check_pkt_len_attr::ACTIONS_IF_LESS_EQUAL => &mut less_equal,
-            _ => return Err(Error::invalid(&arg, c"CHECK_PKT_LEN: unknown argument")),
+            _ => {
+                return Err(Error::invalid(
+                    &arg,
+                    refusal!("CHECK_PKT_LEN: unknown argument"),
+                ))
+            }
         };
         check_list(&arg).map_err(|error| error.with_errno(Errno::ERANGE))?;
         *slot = Some(arg);
     }
     let invalid = |msg| Error::invalid(attr, msg);
     if !args.rest().is_empty() {
-        return Err(invalid(
-            c"CHECK_PKT_LEN: bytes left over after the arguments",
-        ));
+        return Err(invalid(refusal!(
+            "CHECK_PKT_LEN: bytes left over after the arguments"
+        )));
     }
     let pkt_len = pkt_len
         .filter(|len| *len != 0)
-        .ok_or(invalid(c"CHECK_PKT_LEN: no length, or zero"))?;
+        .ok_or(invalid(refusal!("CHECK_PKT_LEN: no length, or zero")))?;
     let (Some(greater), Some(less_equal)) = (greater, less_equal) else {
-        return Err(invalid(c"CHECK_PKT_LEN: one of the lists is missing"));
+        return Err(invalid(refusal!(
+            "CHECK_PKT_LEN: one of the lists is missing"
+        )));
     };
 
     let op = Op::CheckPktLen {
@@ -285,9 +298,12 @@ pub(super) fn dec_ttl<'a, S: Sink>(
         match arg.kind() {
             dec_ttl_attr::ACTION if actions.is_none() => actions = Some(arg),
             dec_ttl_attr::ACTION => {
-                return Err(Error::invalid(&arg, c"DEC_TTL: argument given twice"));
+                return Err(Error::invalid(
+                    &arg,
+                    refusal!("DEC_TTL: argument given twice"),
+                ));
             }
-            0 => return Err(Error::invalid(&arg, c"DEC_TTL: unknown argument")),
+            0 => return Err(Error::invalid(&arg, refusal!("DEC_TTL: unknown argument"))),
             // Of a user space newer than this.
             _ => {}
         }
@@ -295,10 +311,10 @@ pub(super) fn dec_ttl<'a, S: Sink>(
     if ragged(attr, &args) {
         return Err(Error::invalid(
             attr,
-            c"DEC_TTL: bytes left over after the arguments",
+            refusal!("DEC_TTL: bytes left over after the arguments"),
         ));
     }
-    let actions = actions.ok_or(Error::invalid(attr, c"DEC_TTL: no actions"))?;
+    let actions = actions.ok_or(Error::invalid(attr, refusal!("DEC_TTL: no actions")))?;
     check_list(&actions)?;
 
     let op = Op::DecTtl { body: 0 };

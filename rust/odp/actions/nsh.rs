@@ -61,7 +61,7 @@ pub(super) fn push<'a, S: Sink>(
     {
         return Err(Error::invalid(
             attr,
-            c"PUSH_NSH: an NSH header cannot be in front of this packet",
+            refusal!("PUSH_NSH: an NSH header cannot be in front of this packet"),
         ));
     }
     let header = header(attr)?;
@@ -114,7 +114,7 @@ fn header<'a>(attr: &Attr<'a>) -> Result<Header, Error<'a>> {
     let Some(nsh) = attr.nested().next().filter(|nsh| {
         nsh.kind() == key_attr::NSH && align(nsh.bytes().len()) == attr.payload().len()
     }) else {
-        return Err(Error::invalid(attr, c"PUSH_NSH: needs one header"));
+        return Err(Error::invalid(attr, refusal!("PUSH_NSH: needs one header")));
     };
 
     let mut base: Option<NshBase> = None;
@@ -125,41 +125,44 @@ fn header<'a>(attr: &Attr<'a>) -> Result<Header, Error<'a>> {
         let invalid = |msg| Error::invalid(&part, msg);
         match part.kind() {
             nsh_key_attr::BASE => {
-                base = Some(
-                    part.get()
-                        .ok_or(invalid(c"PUSH_NSH: the base header has not 8 bytes"))?,
-                );
+                base = Some(part.get().ok_or(invalid(refusal!(
+                    "PUSH_NSH: the base header has not 8 bytes"
+                )))?);
             }
             nsh_key_attr::MD1 => {
                 if part.payload().len() != size_of::<NshMd1>() {
-                    return Err(invalid(c"PUSH_NSH: metadata of type 1 has not 16 bytes"));
+                    return Err(invalid(refusal!(
+                        "PUSH_NSH: metadata of type 1 has not 16 bytes"
+                    )));
                 }
                 md1 = Some(part);
             }
             nsh_key_attr::MD2 => {
                 if !(1..=CTX_MAX_LEN).contains(&part.payload().len()) {
-                    return Err(invalid(c"PUSH_NSH: metadata empty or too long"));
+                    return Err(invalid(refusal!("PUSH_NSH: metadata empty or too long")));
                 }
                 md2 = Some(part);
             }
-            _ => return Err(invalid(c"PUSH_NSH: unknown part of a header")),
+            _ => return Err(invalid(refusal!("PUSH_NSH: unknown part of a header"))),
         }
     }
     let invalid = |msg| Error::invalid(&nsh, msg);
     if !parts.rest().is_empty() {
-        return Err(invalid(c"PUSH_NSH: bytes left over after the header"));
+        return Err(invalid(refusal!(
+            "PUSH_NSH: bytes left over after the header"
+        )));
     }
-    let base = base.ok_or(invalid(c"PUSH_NSH: no base header"))?;
+    let base = base.ok_or(invalid(refusal!("PUSH_NSH: no base header")))?;
     let (mdtype, context) = match (md1, md2) {
         (Some(md1), None) => (MD_TYPE1, md1),
         (None, Some(md2)) => (MD_TYPE2, md2),
-        (Some(_), Some(_)) => return Err(invalid(c"PUSH_NSH: metadata of two types")),
-        (None, None) => return Err(invalid(c"PUSH_NSH: no metadata")),
+        (Some(_), Some(_)) => return Err(invalid(refusal!("PUSH_NSH: metadata of two types"))),
+        (None, None) => return Err(invalid(refusal!("PUSH_NSH: no metadata"))),
     };
     if base.mdtype != mdtype {
-        return Err(invalid(
-            c"PUSH_NSH: metadata not of the type the base header tells",
-        ));
+        return Err(invalid(refusal!(
+            "PUSH_NSH: metadata not of the type the base header tells"
+        )));
     }
     Ok(Header::new(&base, context.payload()))
 }
@@ -167,13 +170,13 @@ fn header<'a>(attr: &Attr<'a>) -> Result<Header, Error<'a>> {
 /// Validates POP_NSH.
 pub(super) fn pop<'a>(key: &Key, state: &mut State, attr: &Attr<'a>) -> Result<Op, Error<'a>> {
     if state.eth_type != eth_p::NSH {
-        return Err(Error::invalid(attr, c"POP_NSH: no NSH header"));
+        return Err(Error::invalid(attr, refusal!("POP_NSH: no NSH header")));
     }
     // IPv4, IPv6, Ethernet, NSH and MPLS.
     if !(1..=5).contains(&key.nsh.np) {
         return Err(Error::invalid(
             attr,
-            c"POP_NSH: the flow does not match a next protocol that is known",
+            refusal!("POP_NSH: the flow does not match a next protocol that is known"),
         ));
     }
     state.ethernet = key.nsh.np == P_ETHERNET;

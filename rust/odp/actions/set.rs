@@ -81,7 +81,7 @@ fn single<'a>(attr: &Attr<'a>) -> Result<Attr<'a>, Error<'a>> {
     attr.nested()
         .next()
         .filter(|field| align(field.bytes().len()) == attr.payload().len())
-        .ok_or(Error::invalid(attr, c"SET: needs one field"))
+        .ok_or(Error::invalid(attr, refusal!("SET: needs one field")))
 }
 
 /// The value and mask of a field; without a mask, one of all ones.
@@ -89,7 +89,7 @@ fn pair<'a, T: FromBytes + IntoBytes + Immutable>(
     field: &Attr<'a>,
     masked: bool,
 ) -> Result<[T; 2], Error<'a>> {
-    const MSG: &core::ffi::CStr = c"SET: the field has not the right length";
+    const MSG: &core::ffi::CStr = refusal!("SET: the field has not the right length");
     let payload = field.payload();
     if !masked {
         let mut mask = T::new_zeroed();
@@ -110,7 +110,7 @@ fn pair<'a, T: FromBytes + IntoBytes + Immutable>(
     if bits.any(|(value, mask)| value & !mask != 0) {
         return Err(Error::invalid(
             field,
-            c"SET: the value has bits that the mask has not",
+            refusal!("SET: the value has bits that the mask has not"),
         ));
     }
     Ok([value, mask])
@@ -137,7 +137,7 @@ fn compile<'a, S: Sink>(
         key_attr::ETHERNET => {
             let pair = pair::<KeyEthernet>(field, masked)?;
             if !state.ethernet {
-                return Err(invalid(c"SET: no Ethernet header"));
+                return Err(invalid(refusal!("SET: no Ethernet header")));
             }
             Ok(Op::SetEthernet {
                 at: out.data(&pair)?,
@@ -167,12 +167,14 @@ fn compile<'a, S: Sink>(
         key_attr::MPLS => {
             let masked = pair::<Be32>(field, masked)?;
             if !eth_p::is_mpls(state.eth_type) {
-                return Err(invalid(c"SET: the packet is not known to have a label"));
+                return Err(invalid(refusal!(
+                    "SET: the packet is not known to have a label"
+                )));
             }
             Ok(Op::SetMpls { masked })
         }
-        key_attr::TUNNEL => Err(invalid(c"SET: a tunnel cannot be set with a mask")),
-        _ => Err(invalid(c"SET: the field cannot be set")),
+        key_attr::TUNNEL => Err(invalid(refusal!("SET: a tunnel cannot be set with a mask"))),
+        _ => Err(invalid(refusal!("SET: the field cannot be set"))),
     }
 }
 
@@ -184,7 +186,10 @@ fn ipv4<'a>(
 ) -> Result<[KeyIpv4; 2], Error<'a>> {
     let [value, mask] = pair::<KeyIpv4>(field, masked)?;
     if state.eth_type != eth_p::IP {
-        return Err(Error::invalid(field, c"SET: the packet is not IPv4"));
+        return Err(Error::invalid(
+            field,
+            refusal!("SET: the packet is not IPv4"),
+        ));
     }
     fixed_fields(
         key,
@@ -204,7 +209,10 @@ fn ipv6<'a>(
 ) -> Result<[KeyIpv6; 2], Error<'a>> {
     let [value, mut mask] = pair::<KeyIpv6>(field, masked)?;
     if state.eth_type != eth_p::IPV6 {
-        return Err(Error::invalid(field, c"SET: the packet is not IPv6"));
+        return Err(Error::invalid(
+            field,
+            refusal!("SET: the packet is not IPv6"),
+        ));
     }
     fixed_fields(
         key,
@@ -219,7 +227,7 @@ fn ipv6<'a>(
     if (value.label.get() | mask.label.get()) & !IPV6_LABEL != 0 {
         return Err(Error::invalid(
             field,
-            c"SET: more than 20 bits of flow label",
+            refusal!("SET: more than 20 bits of flow label"),
         ));
     }
     Ok([value, mask])
@@ -243,7 +251,7 @@ fn fixed_fields<'a>(
     } else {
         Err(Error::invalid(
             field,
-            c"SET: protocol and fragment type cannot be set",
+            refusal!("SET: protocol and fragment type cannot be set"),
         ))
     }
 }
@@ -259,7 +267,7 @@ fn ports<'a>(
     if !matches!(state.eth_type, eth_p::IP | eth_p::IPV6) || key.ip_proto != proto {
         return Err(Error::invalid(
             field,
-            c"SET: the flow does not match the protocol whose ports are to be set",
+            refusal!("SET: the flow does not match the protocol whose ports are to be set"),
         ));
     }
     Ok(pair)

@@ -93,7 +93,7 @@ fn is_critical<'a>(field: &Attr<'a>, tunnel: &Tunnel) -> Result<bool, Error<'a>>
         let Some((kind, rest)) = option else {
             return Err(Error::invalid(
                 field,
-                c"SET: a Geneve option is longer than all of them",
+                refusal!("SET: a Geneve option is longer than all of them"),
             ));
         };
         critical |= kind & GENEVE_CRIT_OPT_TYPE != 0;

@@ -85,7 +85,8 @@ pub(super) fn userspace<'a, S: Sink>(
         let short = |msg| Error::invalid(&arg, msg).with_errno(Errno::ERANGE);
         match arg.kind() {
             userspace_attr::PID => {
-                header.pid = long_u32(&arg).ok_or(short(c"USERSPACE: the pid is not a u32"))?;
+                header.pid =
+                    long_u32(&arg).ok_or(short(refusal!("USERSPACE: the pid is not a u32")))?;
             }
             userspace_attr::USERDATA => {
                 userdata = arg.payload();
@@ -93,20 +94,25 @@ pub(super) fn userspace<'a, S: Sink>(
             }
             userspace_attr::EGRESS_TUN_PORT => {
                 header.egress_tun_port =
-                    long_u32(&arg).ok_or(short(c"USERSPACE: the port is not a u32"))?;
+                    long_u32(&arg).ok_or(short(refusal!("USERSPACE: the port is not a u32")))?;
             }
             userspace_attr::ACTIONS => header.actions = list,
-            _ => return Err(Error::invalid(&arg, c"USERSPACE: unknown argument")),
+            _ => {
+                return Err(Error::invalid(
+                    &arg,
+                    refusal!("USERSPACE: unknown argument"),
+                ))
+            }
         }
     }
     if !args.rest().is_empty() {
         return Err(Error::invalid(
             attr,
-            c"USERSPACE: bytes left over after the arguments",
+            refusal!("USERSPACE: bytes left over after the arguments"),
         ));
     }
     if header.pid == 0 {
-        return Err(Error::invalid(attr, c"USERSPACE: no pid, or zero"));
+        return Err(Error::invalid(attr, refusal!("USERSPACE: no pid, or zero")));
     }
     let at = out.data(&header)?;
     out.bytes(userdata)?;
@@ -131,10 +137,12 @@ pub(super) fn psample<'a, S: Sink>(
 ) -> Result<(), Error<'a>> {
     let invalid = |msg| Error::invalid(attr, msg);
     if !env.psample {
-        return Err(invalid(c"PSAMPLE: the kernel has no psample").with_errno(Errno::EOPNOTSUPP));
+        return Err(
+            invalid(refusal!("PSAMPLE: the kernel has no psample")).with_errno(Errno::EOPNOTSUPP)
+        );
     }
     if !is_nested(attr) {
-        return Err(invalid(c"PSAMPLE: NLA_F_NESTED is missing"));
+        return Err(invalid(refusal!("PSAMPLE: NLA_F_NESTED is missing")));
     }
     let mut group = None;
     let mut cookie: &[u8] = &[];
@@ -144,30 +152,31 @@ pub(super) fn psample<'a, S: Sink>(
         let invalid = |msg| Error::invalid(&arg, msg);
         match arg.kind() {
             psample_attr::GROUP | psample_attr::COOKIE if is_nested(&arg) => {
-                return Err(invalid(c"PSAMPLE: NLA_F_NESTED is not expected"));
+                return Err(invalid(refusal!("PSAMPLE: NLA_F_NESTED is not expected")));
             }
             psample_attr::GROUP => {
                 let number: u32 = arg
                     .get()
-                    .ok_or(invalid(c"PSAMPLE: the group is not a u32"))?;
+                    .ok_or(invalid(refusal!("PSAMPLE: the group is not a u32")))?;
                 group = Some(number);
             }
             psample_attr::COOKIE => {
                 cookie = arg.payload();
                 if cookie.len() > psample_attr::COOKIE_MAX_SIZE {
-                    return Err(
-                        invalid(c"PSAMPLE: the cookie is too long").with_errno(Errno::ERANGE)
-                    );
+                    return Err(invalid(refusal!("PSAMPLE: the cookie is too long"))
+                        .with_errno(Errno::ERANGE));
                 }
             }
-            _ => return Err(invalid(c"PSAMPLE: unknown argument")),
+            _ => return Err(invalid(refusal!("PSAMPLE: unknown argument"))),
         }
     }
     if !args.rest().is_empty() {
-        return Err(invalid(c"PSAMPLE: bytes left over after the arguments"));
+        return Err(invalid(refusal!(
+            "PSAMPLE: bytes left over after the arguments"
+        )));
     }
     let op = Op::Psample {
-        group: group.ok_or(invalid(c"PSAMPLE: no group"))?,
+        group: group.ok_or(invalid(refusal!("PSAMPLE: no group")))?,
         cookie: out.bytes(cookie)?,
         cookie_len: u8::try_from(cookie.len()).unwrap_or(0),
         last,

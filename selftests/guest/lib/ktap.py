@@ -56,12 +56,25 @@ def find_module():
 
 def equal(got, wanted, what="result"):
     if got != wanted:
-        raise Failure(f"{what}: got {show(got)}, wanted {show(wanted)}")
+        got, wanted = show(got), show(wanted)
+        same = len(os.path.commonprefix((got, wanted))) - SHOWN // 2
+        raise Failure(f"{what}: got {excerpt(got, same)}, wanted {excerpt(wanted, same)}")
 
 
 def true(condition, what):
     if not condition:
         raise Failure(what)
+
+
+# How much of a long value is shown, from before the difference on.
+SHOWN = 600
+
+
+def excerpt(text, start):
+    if len(text) <= 2 * SHOWN:
+        return text
+    start = max(0, start)
+    return f"[{start}:] {text[start : start + SHOWN]}"
 
 
 def show(value):

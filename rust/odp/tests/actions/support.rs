@@ -213,7 +213,7 @@ pub fn err(key: &Key, attrs: &[Vec<u8>], errno: Errno) {
     let bytes = attrs.concat();
     let error = run(key, &bytes).unwrap_err();
     assert_eq!(error.errno, errno, "{error}");
-    assert!(!error.msg.is_empty());
+    assert!(!odp::actions::reason(error.msg).is_empty());
     if let Some(attr) = error.attr {
         assert!(bytes.as_ptr_range().contains(&attr.as_ptr()));
     }
