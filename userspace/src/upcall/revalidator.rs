@@ -115,7 +115,10 @@ impl Revalidator {
             self.shared.orders.finish(tasks);
             // A round that takes long leaves the handlers as long to themselves.
             let took = time::now().saturating_sub(start);
-            thread::sleep(Duration::from_millis(took.clamp(PAUSE, interval)));
+            let pause = Duration::from_millis(took.clamp(PAUSE, interval));
+            if self.shared.stop.is_on_within(pause) {
+                break;
+            }
             let rest = match tasks.paused {
                 true => interval,
                 false => dump_at.saturating_sub(time::now()),

@@ -7,6 +7,7 @@ use rustix::{
         EventfdFlags,
         PollFd,
         PollFlags,
+        Timespec,
         eventfd,
         poll, //
     },
@@ -64,9 +65,17 @@ impl Stop {
 
     /// Whether it is time to end.
     pub fn is_on(&self) -> bool {
+        self.is_on_within(Duration::ZERO)
+    }
+
+    /// Sleeps for so long, or until it is time to end; whether it is.
+    pub fn is_on_within(&self, time: Duration) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        let now = rustix::event::Timespec::default();
-        matches!(poll(&mut fds, Some(&now)), Ok(n) if n > 0)
+        let time = Timespec {
+            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        matches!(poll(&mut fds, Some(&time)), Ok(n) if n > 0)
     }
 }
 
@@ -107,11 +116,16 @@ mod tests {
         let never = eventfd(0, EventfdFlags::empty()).unwrap();
         let ready = eventfd(1, EventfdFlags::empty()).unwrap();
         assert!(!stop.is_on());
+        let start = Instant::now();
+        assert!(!stop.is_on_within(Duration::from_millis(20)));
+        assert!(start.elapsed() >= Duration::from_millis(20));
         assert!(stop.wait(ready.as_fd()).unwrap());
         stop.stop();
         stop.stop();
         for _ in 0..2 {
             assert!(stop.is_on());
+            assert!(stop.is_on_within(Duration::from_secs(60)));
+            assert!(start.elapsed() < Duration::from_secs(30));
             assert!(!stop.wait(never.as_fd()).unwrap());
         }
     }
