@@ -55,6 +55,8 @@ tunnel() {
 
 ktap_plan $((4 * (${#cases[@]} + ${#legacy[@]}) + 2 * ${#bad[@]} + 6))
 load openvswitch || fatal "the module does not load"
+# The datapath loads these by itself.
+defer unload vport_vxlan vport_geneve vport_gre
 dpctl add-dp dp0
 defer dpctl del-dp dp0
 for case in "${cases[@]}"; do
