@@ -25,7 +25,7 @@ copy() {
 }
 
 mend() {
-	busybox patch -p1 -d "$dir/source" <"$OVS_WORKSHOP/uml.patch"
+	(cd "$dir/source" && busybox patch -p1) <"$OVS_WORKSHOP/uml.patch"
 }
 
 configure() {
