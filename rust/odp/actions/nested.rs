@@ -93,12 +93,14 @@ impl<'a> Nested<'a> {
 }
 
 /// Whether executing a list leaves the packet's key as it is.
+///
+/// What is executed once a packet was looked up again does not, and the lookup itself notes the
+/// recirculation id.
 fn keeps_key(list: &Attr<'_>) -> bool {
     list.nested().all(|action| {
         matches!(
             action.kind(),
             action_attr::OUTPUT
-                | action_attr::RECIRC
                 | action_attr::TRUNC
                 | action_attr::USERSPACE
                 | action_attr::DROP

@@ -103,12 +103,12 @@ fn in_place() {
         }
     };
     assert!(in_place(output(1)));
-    assert!(in_place(u32(RECIRC, 1)));
     assert!(in_place(u32(TRUNC, 14)));
     assert!(in_place(u32(DROP, 0)));
     assert!(in_place(nest(USERSPACE, &[u32(1, 1)])));
     assert!(in_place(nest(PSAMPLE | 0x8000, &[u32(1, 1)])));
     assert!(!in_place(u32(METER, 1)));
+    assert!(!in_place(u32(RECIRC, 1)));
     assert!(!in_place(attr(HASH, &[0; 8])));
     assert!(!in_place(attr(CT_CLEAR, &[])));
     assert!(!in_place(nest(CT, &[])));
