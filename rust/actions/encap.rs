@@ -8,6 +8,7 @@
 use super::{
     headers::{
         checksum,
+        network,
         set_checksum, //
     },
     PacketKey, //
@@ -16,6 +17,7 @@ use crate::{
     net::skbuff::SkBuff,
     odp::{
         extract::Cold,
+        headers::ethertype,
         key::{
             mac_proto,
             Be16,
@@ -68,7 +70,11 @@ pub(super) fn set_mpls(
     value: Be32,
     mask: Be32,
 ) -> Result {
-    let network = skb.network_offset().ok_or(EINVAL)?;
+    let (network, eth_type) = network(skb).ok_or(EINVAL)?;
+    // What was put in front of the label since the flow was looked up is none.
+    if !ethertype::is_mpls(eth_type) {
+        return Err(EINVAL);
+    }
     skb.ensure_writable(network.saturating_add(MPLS_HLEN))?;
     let mut state = checksum(skb);
     let entry = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;

@@ -116,26 +116,29 @@ pub(super) fn set_ethernet(
     Ok(())
 }
 
-/// Where the network header is, from the start of the packet: behind all VLAN tags in the frame.
+/// Where the network header is, from the start of the packet: behind all VLAN tags in the frame. And
+/// its ethertype.
 ///
 /// The packet itself does not always know: when a tag is pushed while there is one beside the frame,
 /// that one goes into the frame, and becomes what the packet takes for its network header.
 #[inline]
-pub(super) fn network_offset(skb: &SkBuff) -> Option<usize> {
-    if ethertype::is_vlan(u16::from_be_bytes(skb.protocol())) {
+pub(super) fn network(skb: &SkBuff) -> Option<(usize, u16)> {
+    let eth_type = u16::from_be_bytes(skb.protocol());
+    if ethertype::is_vlan(eth_type) {
         return behind_tags(skb);
     }
-    skb.network_offset()
+    Some((skb.network_offset()?, eth_type))
 }
 
-/// The rest of [`network_offset`] for a frame with tags.
+/// The rest of [`network`] for a frame with tags.
 #[cold]
-fn behind_tags(skb: &SkBuff) -> Option<usize> {
+fn behind_tags(skb: &SkBuff) -> Option<(usize, u16)> {
     let mut rest = skb.data().get(2 * ETH_ALEN..)?;
     let mut offset = ETH_HLEN;
     while let [high, low, _, _, tail @ ..] = rest {
-        if !ethertype::is_vlan(u16::from_be_bytes([*high, *low])) {
-            return Some(offset);
+        let eth_type = u16::from_be_bytes([*high, *low]);
+        if !ethertype::is_vlan(eth_type) {
+            return Some((offset, eth_type));
         }
         offset = offset.checked_add(VLAN_HLEN)?;
         rest = tail;
@@ -146,7 +149,7 @@ fn behind_tags(skb: &SkBuff) -> Option<usize> {
 /// Makes the network header and the part of the transport header that a SET action may change
 /// writable, and tells where they are, from the start of the packet.
 fn writable(skb: &mut SkBuff) -> Result<(usize, usize)> {
-    let network = network_offset(skb).ok_or(EINVAL)?;
+    let (network, _) = network(skb).ok_or(EINVAL)?;
     let transport = skb.transport_offset().unwrap_or(network).max(network);
     let wanted = transport
         .saturating_add(TRANSPORT_HLEN)

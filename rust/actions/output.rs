@@ -70,7 +70,7 @@ fn ip_offset(skb: &SkBuff) -> Option<usize> {
     if ethertype::is_mpls(u16::from_be_bytes(skb.protocol())) {
         return skb.inner_network_offset();
     }
-    headers::network_offset(skb)
+    Some(headers::network(skb)?.0)
 }
 
 /// Sends a packet that was put together of fragments, as fragments no longer than those.
