@@ -18,7 +18,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
-from lib import net, ovs
+from lib import ktap, net, ovs
 from lib.ktap import add, defer, equal, find_module, main, test, true
 from lib.lab import Lab
 from lib.netlink import attr, be16, nest, parse
@@ -187,6 +187,22 @@ def mpls_and_vlan(kind, inside):
     wanted = bytes(ether(0x88A8) / Dot1AD(vlan=5, type=MPLS_UC) / label(1) / inside)
     actions = ovs.POP_VLAN + push_mpls(lse(1)) + ovs.push_vlan(0x1005, 0x88A8) + output(2)
     lab.both_ways(data, actions, {2: [wanted]})
+
+
+@both("set of a label behind two VLAN tags, and of one that is no longer in front")
+def mpls_and_tags(kind, inside):
+    tags = ether(0x88A8) / Dot1AD(vlan=5, type=0x8100) / Dot1Q(vlan=6, type=MPLS_UC)
+    wanted = bytes(tags / label(8, ttl=3) / inside)
+    data = bytes(tags / label(7) / inside)
+    if ktap.RUST:
+        # The C module drops these packets.
+        lab.both_ways(data, set_mpls(lse(8, ttl=3)) + output(2), {2: [wanted]})
+        one = bytes(ether(0x8100) / Dot1Q(vlan=6, type=MPLS_UC) / label(7) / inside)
+        actions = ovs.push_vlan(0x1005, 0x88A8) + set_mpls(lse(8, ttl=3)) + output(2)
+        lab.both_ways(one, actions, {2: [wanted]})
+    data = bytes(ether(MPLS_UC) / label(7) / inside)
+    lab.forward(data, push_nsh(3) + set_mpls(lse(8)) + push_eth(C, D) + output(2))
+    lab.expect({})
 
 
 @test
@@ -364,7 +380,26 @@ def clones_keep_the_packet():
     lab.both_ways(data, clone + output(3), {2: [mpls], 3: [data]})
     lab.both_ways(data, nest(Act.CLONE, POP_ETH + recirc(9)) + output(3), {3: [data]})
     lab.both_ways(data, output(3) + clone, {2: [mpls], 3: [data]})
+    # Nor is the key another one when a copy was looked up.
+    lab.forward(data, nest(Act.CLONE, recirc(9)) + ovs.userspace(lab.nl.pid))
     lab.nl.pending()
+    lab.send(data)
+    miss, action = lab.upcall(), lab.upcall()
+    ids = [dict(parse(upcall.get(Pk.KEY)))[Key.RECIRC_ID] for upcall in (miss, action)]
+    equal(ids, [struct.pack("=I", 9), bytes(4)], "recirculation ids")
+
+
+@test
+def nothing_left():
+    """user space gets a packet that was nothing but an Ethernet header, without that"""
+    if not ktap.RUST:
+        raise ktap.Skip("with the C module the kernel would stop")
+    data = bytes(ether(0x88B5))
+    for actions in (ovs.userspace(lab.nl.pid), recirc(9)):
+        lab.nl.pending()
+        lab.dp.execute(data, POP_ETH + actions, key=ovs.in_port(1))
+        upcall = lab.upcall()
+        equal((upcall.get(Pk.PACKET), Key.ETHERNET in dict(parse(upcall.get(Pk.KEY)))), (b"", False), "packet")
 
 
 if __name__ == "__main__":
