@@ -2,13 +2,22 @@
 
 //! Random packets, valid lists of actions for them, and what these should send where.
 //!
-//! `random-actions SEED COUNT` prints a line for each: the packet, the attributes of the actions, and
-//! `PORT:PACKET` for each packet sent. The kernel is to do the same.
+//! `random-actions SEED COUNT` prints the flows that are to be there, `flow RECIRC_ID ACTIONS`, and
+//! then a line for each list: the type of a packet, or zero for an Ethernet frame, the packet, the
+//! attributes of the actions, whether they fail, and what comes of it, in the order in which it
+//! comes:
+//!
+//! - `PORT:PACKET`: it comes out of a port;
+//! - `user:RECIRC_ID,PRIORITY,MARK,HASHED:USERDATA:ACTIONS:PACKET`: it goes to user space;
+//! - `miss:KEY:PACKET`: as well, since there is no flow;
+//! - `sample:GROUP:COOKIE:PACKET`: it is sampled.
+//!
+//! The kernel is to do the same.
 
 #[allow(dead_code)]
 #[path = "../tests/common/attrs.rs"]
 mod attrs;
-#[path = "../tests/common/model.rs"]
+#[path = "../tests/common/model/mod.rs"]
 mod model;
 #[allow(dead_code)]
 #[path = "../tests/common/packets.rs"]
@@ -20,54 +29,22 @@ mod random;
 #[path = "../tests/actions/support.rs"]
 mod support;
 
-use odp::{
-    extract::{
-        self,
-        Cold,
-        Hints, //
-    },
-    key::mac_proto,
-    Key, //
+use model::{
+    random::Lists,
+    Action,
+    Event,
+    Flows,
+    Packet,
+    Stop,
+    FLOWS, //
 };
-use packets::{
-    cat,
-    ipv4,
-    ipv6,
-    tagged, //
+use odp::{
+    flow_attrs::put_key,
+    nlattr::Writer,
+    Key, //
 };
 use random::Random;
 use std::fmt::Write;
-
-/// Packets of some kinds, as they are on the wire.
-fn packet(random: &mut Random) -> Vec<u8> {
-    // One of zero says that there is none.
-    let udp = |checksum| {
-        let mut udp = packets::udp();
-        udp[6] = checksum;
-        udp
-    };
-    let data: Vec<u8> = (0..random.below(80)).map(|n| n as u8).collect();
-    let tcp = cat(&[&packets::tcp(5, 0x18), &data]);
-    let (eth_type, payload) = match random.below(8) {
-        0 => (0x0800, ipv4(6, 0, &[], &tcp)),
-        1 => (0x0800, ipv4(17, 0, &[], &cat(&[&udp(1), &data]))),
-        2 => (0x0800, ipv4(17, 0, &[], &cat(&[&udp(0), &data]))),
-        3 => (0x0800, ipv4(1, 0, &[], &packets::icmp(8, 0))),
-        4 => (0x86dd, ipv6(6, &tcp)),
-        5 => (0x86dd, ipv6(17, &cat(&[&udp(1), &data]))),
-        6 => (0x0806, packets::arp(1)),
-        _ => (0x88b5, vec![7; 46]),
-    };
-    let tags = [(0x88a8, 7), (0x8100, 0x2005)];
-    model::correct(&tagged(&tags[random.below(3)..], eth_type, &payload))
-}
-
-fn key(mut packet: &[u8]) -> Key {
-    let (mut key, mut cold) = (Key::ZERO, Cold::NONE);
-    key.mac_proto = mac_proto::ETHERNET;
-    extract::update(&mut key, &mut cold, &mut packet, &Hints::default()).expect("it has a key");
-    key
-}
 
 fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -77,6 +54,90 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
+fn tell(event: &Event) -> String {
+    match event {
+        Event::Output(port, packet) => format!("{port}:{}", hex(packet)),
+        Event::Userspace(meta, data, actions, packet) => format!(
+            "user:{},{},{},{}:{}:{}:{}",
+            meta.recirc_id,
+            meta.priority,
+            meta.mark,
+            u8::from(meta.hashed),
+            hex(data),
+            hex(actions),
+            hex(packet)
+        ),
+        Event::Miss(packet) => {
+            let key = packet.key().expect("it was looked up");
+            let mut bytes = [0; 1024];
+            let mut writer = Writer::new(&mut bytes);
+            put_key(&mut writer, &key, &key, false).expect("there is room");
+            let wire = packet.wire(usize::MAX);
+            format!("miss:{}:{}", hex(writer.as_bytes()), hex(&wire))
+        }
+        Event::Sample(group, cookie, packet) => {
+            format!("sample:{group}:{}:{}", hex(cookie), hex(packet))
+        }
+    }
+}
+
+fn valid(key: &Key, list: &[Action]) -> bool {
+    support::run(key, &model::encode(list)).is_ok()
+}
+
+/// Lists that are valid for all packets. Each but the last may have a packet looked up with one after it.
+fn flows(random: &mut Random) -> Flows {
+    let bare = Key {
+        mac_proto: 0,
+        ..support::eth(0)
+    };
+    let mut flows = Flows::new();
+    while flows.len() < FLOWS as usize {
+        let list = Lists {
+            random,
+            key: None,
+            first: flows.len() as u32 + 2,
+        }
+        .list(1);
+        if valid(&support::eth(0), &list) && valid(&bare, &list) {
+            flows.push(list);
+        }
+    }
+    flows
+}
+
+/// A packet, a list, and what that does.
+fn case(random: &mut Random, flows: &Flows) -> Option<String> {
+    let packet = model::input::packet(random);
+    let key = packet.key().expect("it has a key");
+    let list = Lists {
+        random,
+        key: Some(&key),
+        first: 1,
+    }
+    .list(0);
+    if !valid(&key, &list) {
+        return None;
+    }
+    let (kind, wire) = (packet.bare.unwrap_or(0), packet.wire(usize::MAX));
+    let mut events = Vec::new();
+    let end = match Packet::new(&wire, packet.bare).execute(&list, flows, &mut events) {
+        Ok(()) => "ok",
+        Err(Stop::Error) => "fails",
+        Err(Stop::Odd) => return None,
+    };
+    let attrs = hex(&model::encode(&list));
+    let events: Vec<String> = events
+        .iter()
+        .map(|event| format!(" {}", tell(event)))
+        .collect();
+    Some(format!(
+        "{kind} {} {attrs} {end}{}",
+        hex(&wire),
+        events.concat()
+    ))
+}
+
 fn main() {
     let mut numbers = std::env::args().skip(1).map(|arg| arg.parse().ok());
     let (Some(Some(seed)), Some(Some(count))) = (numbers.next(), numbers.next()) else {
@@ -84,20 +145,15 @@ fn main() {
         std::process::exit(2);
     };
     let mut random = Random::new(seed);
+    let flows = flows(&mut random);
+    for (id, list) in (1..).zip(&flows) {
+        println!("flow {id} {}", hex(&model::encode(list)));
+    }
     let mut done = 0;
     while done < count {
-        let packet = packet(&mut random);
-        let list = model::random_list(&mut random, 0);
-        let attrs = model::encode(&list);
-        if support::run(&key(&packet), &attrs).is_err() {
-            continue;
+        if let Some(case) = case(&mut random, &flows) {
+            println!("{case}");
+            done += 1;
         }
-        let sent = model::execute(&packet, &list);
-        let sent: Vec<String> = sent
-            .iter()
-            .map(|(port, bytes)| format!(" {port}:{}", hex(bytes)))
-            .collect();
-        println!("{} {}{}", hex(&packet), hex(&attrs), sent.concat());
-        done += 1;
     }
 }
