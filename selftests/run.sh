@@ -87,7 +87,7 @@ if [ -n "${TESTS-}" ] && [ -n "$(guest_tests guest)" ]; then
 	"$OVS_WORKSHOP/make.sh" modules >/dev/null
 	"$OVS_WORKSHOP/make.sh" userspace >/dev/null
 fi
-if [[ "$(guest_tests guest)" == */model.* ]]; then
+if [[ "$(guest_tests guest)" == */@(model|fuzz).* ]]; then
 	OVS_PASS=SEED "$enter" "$build" vectors >"$logs/vectors.log" 2>&1 || {
 		result guest/vectors 0 1 0 0 "cannot be made"
 		show <"$logs/vectors.log"

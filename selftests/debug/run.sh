@@ -22,5 +22,6 @@ OVS_UML=$("$enter" "$OVS_WORKSHOP/uml.sh" "$here/debug/debug.config" CC=clang-19
 export OVS_UML OVS_PASS=OVS_UML
 "$OVS_WORKSHOP/make.sh" modules >/dev/null
 "$OVS_WORKSHOP/make.sh" userspace >/dev/null
+OVS_PASS=SEED "$enter" "$OVS_WORKSHOP/build.sh" vectors
 OVS_SLOWER=${OVS_SLOWER:-4} guest guest debug/guest
 summary

@@ -14,16 +14,18 @@ import struct
 
 from lib import ktap, net
 from lib.cycle import send
-from lib.fuzzer import LIMIT, METER, Fuzzer, keys
+from lib.fuzzer import Fuzzer, keys
 from lib.ktap import equal, find_module, main, test, true
-from lib.netlink import ACK, DUMP, REQUEST, Error, Socket, attr
-from lib.ovs import DEL, DP, FLOW, GET, PACKET, VPORT, Datapath, Fl, output
+from lib.netlink import DUMP, Socket, attr
+from lib.ovs import DEL, DP, FLOW, GET, Datapath, Fl, output
 
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", 12000))
 SEED = int(os.environ.get("SEED", 1))
 WORKERS = 2
-# Messages between two resets, and in one system call.
-ROUND, BATCH = 1000, 50
+# Of those that make devices there shall be some thousand, not more.
+RARITY = min(max(MESSAGES // 50000, 1), 100)
+# Messages in one network namespace, between two resets, and in one system call.
+STAY, ROUND, BATCH = 10000 * RARITY, 1000 * RARITY, 50
 
 
 def setup():
@@ -50,40 +52,64 @@ def works(dp):
     equal(found.get(Fl.ACTIONS), output(2), "actions of a valid flow")
 
 
+class Place:
+    """A network namespace with a device whose other end sends packets."""
+
+    def __init__(self):
+        os.unshare(os.CLONE_NEWNET)
+        net.sysctl("net/ipv6/conf/default/disable_ipv6", 1)
+        self.plug()
+
+    def plug(self):
+        net.veth("p1", "e1")
+        self.sender = send()
+
+    def unplug(self):
+        """The device goes, whatever it is a port of."""
+        self.stop()
+        net.ip("link del p1")
+
+    def stop(self):
+        os.kill(self.sender, signal.SIGKILL)
+        os.waitpid(self.sender, 0)
+
+
 def work(number, count):
-    """What one process does, in a network namespace of its own: (answers, those that were no errors)."""
-    os.unshare(os.CLONE_NEWNET)
-    net.sysctl("net/ipv6/conf/default/disable_ipv6", 1)
-    net.veth("p1", "e1")
-    sender = send()
-    try:
-        return fuzz(Fuzzer(SEED * 1000 + number, "dp0"), count)
-    finally:
-        os.kill(sender, signal.SIGKILL)
-
-
-def fuzz(fuzzer, count):
-    nl = Socket()
-    known = {family: nl.family(family)[0] for family in (DP, VPORT, FLOW, PACKET, METER)}
-    with contextlib.suppress(Error):
-        known[LIMIT] = nl.family(LIMIT)[0]
-    nl.sock.setblocking(False)
+    """What one process does: (answers, those that were no errors)."""
     answers = good = 0
-    for start in range(0, count, ROUND):
+    for at in range(0, count, STAY):
+        place = Place()
+        try:
+            got = fuzz(place, (SEED * 1000 + number) * 10000 + at // STAY, min(STAY, count - at))
+        finally:
+            place.stop()
+        answers, good = answers + got[0], good + got[1]
+    return answers, good
+
+
+def fuzz(place, seed, count):
+    nl = Socket()
+    fuzzer = Fuzzer(seed, "dp0", nl, RARITY)
+    nl.sock.setblocking(False)
+    answers = good = done = rounds = 0
+    while done < count:
         dp = Datapath("dp0", nl.pid)
         dp.add("p1", number=1, pids=(nl.pid,))
-        for at in range(start, min(start + ROUND, count), BATCH):
-            batch = []
-            for _ in range(min(BATCH, count - at)):
-                family, flags, payload = fuzzer.message(dp.ifindex)
-                kind = known.get(family, known[FLOW])
-                batch.append(struct.pack("=IHHII", 16 + len(payload), kind, flags | REQUEST | ACK, at, 0) + payload)
-                batch.append(bytes(-len(payload) % 4))
+        end = min(done + ROUND, count)
+        while done < end:
+            some = min(BATCH, end - done)
             with contextlib.suppress(OSError):
-                nl.sock.sendto(b"".join(batch), (0, 0))
+                nl.sock.sendto(fuzzer.messages(dp.ifindex, some), (0, 0))
             got = drain(nl.sock)
-            answers, good = answers + got[0], good + got[1]
+            answers, good, done = answers + got[0], good + got[1], done + some
+            if RARITY > 1 and not net.exists("dp0"):
+                # It would be long before there is another.
+                break
         dp.nl.close()
+        rounds += 1
+        if rounds % 3 == 0:
+            place.unplug()
+            place.plug()
         # What there is now may have any name.
         other = Socket()
         for message in other.request(DP, GET, flags=DUMP):
@@ -94,6 +120,8 @@ def fuzz(fuzzer, count):
         dp.delete()
         dp.nl.close()
         ktap.forget()
+    fuzzer.close()
+    nl.close()
     return answers, good
 
 

@@ -9,8 +9,8 @@
 #   clippy	lints over modules, the pure core and userspace
 #   fmt		format all Rust sources; fmt-check only tells
 #   test CRATE	its host tests; miri: the pure core under Miri
-#   vectors	what tests in the VM compare the kernel with, in $OVS_BUILD/vectors; SEED=
-#		for other ones
+#   vectors	what tests in the VM give to the kernel and compare it with, made by chance, in
+#		$OVS_BUILD/vectors: actions, SEED= for other ones, and a program that makes messages
 #   lint	shellcheck over our scripts
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -99,6 +99,9 @@ vectors() {
 	cd "$OVS_TOP/rust/odp"
 	mkdir -p "$OVS_BUILD/vectors"
 	cargo run -q --locked --example random-actions "${SEED:-1}" 1000 >"$OVS_BUILD/vectors/random-actions"
+	RUSTFLAGS="-C target-feature=+crt-static" \
+		cargo build -q --locked --release --example random-messages "${static[@]}"
+	cp "$CARGO_TARGET_DIR/x86_64-unknown-linux-gnu/release/examples/random-messages" "$OVS_BUILD/vectors/"
 }
 
 miri() {

@@ -139,17 +139,19 @@ class Round:
 
     def messages(self):
         """Messages, valid ones and others, one after the other."""
-        fuzzer = Fuzzer(self.seed, "dp0")
+        fuzzer = Fuzzer(self.seed, "dp0", self.nl)
+        names = {number: name for name, number in fuzzer.families.items()}
         for i in range(MESSAGES):
-            family, flags, payload = fuzzer.message(self.dp.ifindex)
-            kind = self.nl.family(family)[0]
+            data = bytearray(fuzzer.messages(self.dp.ifindex, 1))
             self.nl.seq += 1
-            data = struct.pack("=IHHII", 16 + len(payload), kind, flags | REQUEST | ACK, self.nl.seq, 0) + payload
+            struct.pack_into("=I", data, 8, self.nl.seq)
             self.nl.sock.sendto(data, (0, 0))
-            shown = struct.pack("=BB", payload[0], payload[1]).hex() + " " + payload[8:].hex()
-            self.note(f"message {i}: {family} flags {flags:x} {shown}", self.answers())
-            if payload[0] == 2 and not net.exists("dp0"):
+            _, kind, flags, _, _, cmd, version = struct.unpack_from("=IHHIIBB", data)
+            what = f"message {i}: {names[kind]} flags {flags:x} {cmd:02x}{version:02x} {data[24:].hex()}"
+            self.note(what, self.answers())
+            if cmd == 2 and not net.exists("dp0"):
                 break
+        fuzzer.close()
 
     def answers(self):
         """All that comes back."""

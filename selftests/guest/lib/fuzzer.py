@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Messages by chance, for all families: valid ones with attributes changed, lost, doubled, moved, nested."""
 
-import random
+import contextlib
+import os
 import struct
+import subprocess
 
 from lib import ovs, packet
-from lib.netlink import CREATE, DUMP, ECHO, EXCL, REPLACE, attr, nest, parse, string, u16, u32
+from lib.netlink import Error, attr, nest, string, u16, u32
 from lib.ovs import DEL, DP, EXECUTE, FLOW, GET, NEW, PACKET, SET, VPORT, Act, Dp, Feature, Fl, Key, Pk, Vp, output
 
 METER, LIMIT = "ovs_meter", "ovs_ct_limit"
-NUMBERS = (0, 1, 2, 3, 4, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x1000, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../random-messages")
 
 
 def keys():
@@ -81,100 +83,29 @@ def messages(name):
     yield LIMIT, GET, nest(1, struct.pack("=iII", -1, 0, 0))
 
 
-def tree(data):
-    """Attributes as lists: [type, bytes or such a list]. What might be attributes is taken for them."""
-    try:
-        found = parse(data)
-    except ValueError:
-        return data
-    if not found or sum((len(payload) + 7) & ~3 for _, payload in found) != len(data):
-        return data
-    return [[kind, tree(payload)] for kind, payload in found]
-
-
-def flat(node):
-    if isinstance(node, bytes):
-        return node
-    parts = []
-    for kind, payload, *size in node:
-        payload = flat(payload)
-        size = size[0] if size else len(payload) + 4
-        parts.append(struct.pack("=HH", size & 0xFFFF, kind & 0xFFFF) + payload + bytes(-len(payload) % 4))
-    return b"".join(parts)
-
-
-def lists(node):
-    """The list and all those in it."""
-    yield node
-    for item in node:
-        if isinstance(item[1], list):
-            yield from lists(item[1])
-
-
 class Fuzzer:
-    """Makes messages by chance."""
+    """Makes messages by chance, by a program of its own (rust/odp/examples/random-messages.rs): Python is too slow."""
 
-    def __init__(self, seed, name):
-        self.chance = random.Random(seed)
-        self.seeds = [(family, cmd, tree(data)) for family, cmd, data in messages(name)]
+    def __init__(self, seed, name, nl, rarity=1):
+        """`rarity` is of messages that make devices and remove them, which takes a thousand times as long."""
+        self.families = {}
+        for family in (DP, VPORT, FLOW, PACKET, METER, LIMIT):
+            # Of a module's build without connection tracking.
+            with contextlib.suppress(Error):
+                self.families[family] = nl.family(family)[0]
+        self.program = subprocess.Popen([PROGRAM, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for family, cmd, attrs in messages(name):
+            if family in self.families:
+                self.program.stdin.write(struct.pack("=HBBI", self.families[family], cmd, rarity if family in (DP, VPORT) else 1, len(attrs)) + attrs)
+        self.program.stdin.write(bytes(8))
 
-    def value(self, old):
-        """Other bytes in the place of some."""
-        chance, data = self.chance, bytearray(old)
-        kind = chance.randrange(6)
-        if kind == 0 or not data:
-            return chance.randbytes(chance.choice((0, 1, 2, 3, 4, 5, 8, 12, 16, 28, 40, 255, 1000)))
-        at = chance.randrange(len(data))
-        if kind == 1:
-            data[at] ^= 1 << chance.randrange(8)
-        elif kind == 2:
-            data[at:] = b""
-        elif kind == 3:
-            data += chance.randbytes(chance.randrange(1, 9))
-        else:
-            size = chance.choice((1, 2, 4))
-            number = chance.choice(NUMBERS) & ((1 << 8 * size) - 1)
-            data[at : at + size] = number.to_bytes(size, chance.choice(("little", "big")))
-        return bytes(data)
+    def close(self):
+        self.program.stdin.close()
+        self.program.stdout.close()
+        self.program.wait()
 
-    def mutate(self, node):
-        """Changes one thing in a tree."""
-        chance = self.chance
-        where = chance.choice(list(lists(node)))
-        if not where:
-            where.append([chance.randrange(40), b""])
-        index = chance.randrange(len(where))
-        item, kind = where[index], chance.randrange(10)
-        if kind == 0:
-            del where[index]
-        elif kind == 1:
-            where.insert(chance.randrange(len(where) + 1), list(item))
-        elif kind == 2:
-            chance.shuffle(where)
-        elif kind == 3:
-            item[0] = chance.choice((item[0] ^ 0x8000, item[0] + 1, item[0] - 1, chance.randrange(40), 0x3FFF))
-        elif kind == 4:
-            other = chance.choice(list(lists(chance.choice(self.seeds)[2])))
-            where.insert(index, list(chance.choice(other)) if other else [0, b""])
-        elif kind == 5:
-            for _ in range(chance.choice((1, 2, 16, 40))):
-                item[1] = [[item[0], item[1]]]
-        elif kind == 6:
-            item[2:] = [chance.choice((0, 3, 4, 5, len(flat(item[1])) + chance.randrange(-3, 9), 0xFFFF))]
-        else:
-            item[1] = self.value(flat(item[1]))
-
-    def message(self, dp_ifindex):
-        """(family, flags, payload)"""
-        chance = self.chance
-        family, cmd, seed = chance.choice(self.seeds)
-        node = tree(flat(seed))
-        for _ in range(chance.choice((0, 1, 1, 1, 2, 3, 8))):
-            if isinstance(node, list):
-                self.mutate(node)
-        if chance.randrange(20) == 0:
-            cmd = chance.randrange(8)
-        if chance.randrange(30) == 0:
-            dp_ifindex = chance.choice((0, -1, 1, dp_ifindex + 1))
-        flags = chance.choice((0, CREATE, CREATE, CREATE | EXCL, ECHO, CREATE | ECHO, REPLACE, DUMP))
-        return family, flags, struct.pack("=BBHi", cmd, chance.choice((1, 2)), 0, dp_ifindex) + flat(node)
+    def messages(self, dp_ifindex, count):
+        """Some messages, with their headers, to be sent at once."""
+        self.program.stdin.write(struct.pack("=iI", dp_ifindex, count))
+        self.program.stdin.flush()
+        return self.program.stdout.read(*struct.unpack("=I", self.program.stdout.read(4)))
