@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2154	# vm_args comes from vm-args.sh, the rest from who sources this
+# shellcheck shell=bash disable=SC2154	# vm_args, stock_results come from vm-args.sh, the rest from who sources this
 #
 # Running tests in VMs, one VM for as many as it survives. To be sourced after
 # common.sh and results.sh, with $here, $logs and $enter set.
@@ -75,6 +75,7 @@ one_vm() {
 		esac
 	done
 	exec {fd}<&-
+	[ -n "${OVS_UML-}" ] || [ ! -e "$logs/vm/stock-results" ] || cp "$logs/vm/stock-results" "$stock_results"
 	left=()
 	if [ -n "$name" ]; then
 		cat "$logs/vm.err" >>"$log"
