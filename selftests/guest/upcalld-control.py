@@ -78,6 +78,10 @@ def measured():
     for line in text.splitlines():
         true(re.match(r'# (HELP|TYPE) ovs_upcall_\w+ .*|ovs_upcall_\w+\{datapath="dp0"(,handler="\d+")?\} [0-9.]+$', line), line)
     true('ovs_upcall_handler_lost_total{datapath="dp0",handler="0"} 0' in text, text)
+    told = {metric["name"]: metric for metric in json.loads(dpctl("--json", "upcall", "metrics", "dp0"))}
+    equal(list(told), re.findall(r"^# TYPE (\w+)", text, re.M), "names in JSON")
+    misses = told["ovs_upcall_misses_total"]
+    equal((misses["kind"], misses["samples"]), ("counter", [{"labels": {"datapath": "dp0"}, "value": 2}]), "misses in JSON")
 
 
 @test
@@ -85,6 +89,8 @@ def limited():
     """upcall set-flow-limit: no more flows are put, and packets go on"""
     Upcalld("--flow-limit", "2000")
     dpctl("upcall", "pause")
+    told = json.loads(dpctl("--json", "upcall", "set-flow-limit", "2"))
+    equal(told, {"datapath": "dp0", "command": "set-flow-limit", "answer": "set flow_limit to 2"}, "answer in JSON")
     equal(dpctl("upcall", "set-flow-limit", "1"), "set flow_limit to 1\n", "answer")
     learn(1, 1)
     learn(2, 2)

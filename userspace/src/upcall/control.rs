@@ -102,8 +102,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "upcall/metrics",
-        usage: "",
-        run: |control, _| Ok(metrics::text(&control.report())),
+        usage: "[json]",
+        run: tell_metrics,
     },
     Command {
         name: "upcall/report",
@@ -129,6 +129,16 @@ fn set_flow_limit(control: &Control, params: &[&str]) -> Result<String, String> 
         "set flow_limit to {}\n",
         control.shared.limit.current()
     ))
+}
+
+fn tell_metrics(control: &Control, params: &[&str]) -> Result<String, String> {
+    let report = control.report();
+    let metrics = metrics::of(&report);
+    match params {
+        [] => Ok(metrics::text(&metrics)),
+        ["json"] => serde_json::to_string(&metrics).map_err(|why| why.to_string()),
+        _ => Err("the only other format is json".into()),
+    }
 }
 
 fn list() -> String {

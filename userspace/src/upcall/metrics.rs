@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How an engine is doing, in the text format of Prometheus.
+//! How an engine is doing, in numbers with a name and an explanation each: in the text format of
+//! Prometheus, or as JSON.
 
-use super::report::Report;
+use super::{
+    report::Report,
+    time::Millis, //
+};
+use serde::{
+    Serialize,
+    Serializer, //
+};
 use std::fmt::{
     self,
     Write, //
@@ -11,132 +19,198 @@ use std::fmt::{
 /// What all names begin with.
 const PREFIX: &str = "ovs_upcall";
 
-/// The text for a report.
-pub fn text(report: &Report) -> String {
-    let mut out = Exposition {
-        datapath: &report.datapath,
-        text: String::new(),
-    };
-    // Writing to a string does not fail.
-    let _ = out.report(report);
-    out.text
-}
-
-/// A text that is being written.
-struct Exposition<'a> {
-    datapath: &'a str,
-    text: String,
+/// A metric and its values.
+#[derive(Debug, Serialize)]
+pub struct Metric<'a> {
+    name: String,
+    kind: Kind,
+    help: &'static str,
+    samples: Vec<Sample<'a>>,
 }
 
 /// A kind of metric.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Kind {
     Counter,
     Gauge,
 }
 
-impl Exposition<'_> {
-    fn report(&mut self, report: &Report) -> fmt::Result {
-        for count in report.counts.all() {
-            self.one(Kind::Counter, count.name, count.help, count.value)?;
-        }
-        if let Some(lost) = report.lost {
-            let help = "Upcalls that the datapath has lost.";
-            self.one(Kind::Counter, "lost", help, lost)?;
-        }
-        self.handlers(report)?;
-        let flows = &report.flows;
-        for (name, help, value) in [
-            ("flows", "Flows in the datapath.", flows.current),
-            ("flow_limit", "The dynamic limit to flows.", flows.limit),
-            ("ports", "Ports of the datapath.", report.ports),
-            (
-                "paused",
-                "Whether flows are not looked after.",
-                report.paused.into(),
-            ),
-        ] {
-            self.one(Kind::Gauge, name, help, value)?;
-        }
-        let help = "Rounds in which flows were dumped.";
-        self.one(Kind::Counter, "rounds", help, report.rounds)?;
-        let help = "How long the last round took.";
-        let seconds = Seconds(report.dump_duration);
-        self.one(Kind::Gauge, "dump_duration_seconds", help, seconds)?;
-        for gauge in &report.policy {
-            self.one(Kind::Gauge, gauge.name, gauge.help, gauge.value)?;
-        }
-        Ok(())
-    }
+/// A value, and what it is of.
+#[derive(Debug, Serialize)]
+struct Sample<'a> {
+    labels: Labels<'a>,
+    value: Value,
+}
 
-    /// What is told for each handler.
-    fn handlers(&mut self, report: &Report) -> fmt::Result {
-        let handlers = || report.handlers.iter().enumerate();
-        let name = self.head(
-            Kind::Counter,
-            "handler_upcalls",
-            "Upcalls that a handler has received.",
-        )?;
-        for (number, handler) in handlers() {
-            self.sample(&name, Some(number), handler.upcalls)?;
-        }
-        let name = self.head(
-            Kind::Counter,
-            "handler_lost",
-            "Upcalls lost because the socket of a handler was full.",
-        )?;
-        for (number, handler) in handlers() {
-            if let Some(lost) = handler.lost {
-                self.sample(&name, Some(number), lost)?;
-            }
-        }
-        Ok(())
-    }
+/// What a value is of.
+#[derive(Debug, Serialize)]
+struct Labels<'a> {
+    datapath: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<usize>,
+}
 
-    fn one(&mut self, kind: Kind, name: &str, help: &str, value: impl fmt::Display) -> fmt::Result {
-        let name = self.head(kind, name, help)?;
-        self.sample(&name, None, value)
-    }
+/// A value.
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    Number(u64),
+    /// It is told in seconds.
+    Time(Millis),
+}
 
-    /// Begins a metric, and returns its full name.
-    fn head(&mut self, kind: Kind, name: &str, help: &str) -> Result<String, fmt::Error> {
-        let (suffix, kind) = match kind {
-            Kind::Counter => ("_total", "counter"),
-            Kind::Gauge => ("", "gauge"),
-        };
-        let name = format!("{PREFIX}_{name}{suffix}");
-        writeln!(self.text, "# HELP {name} {help}")?;
-        writeln!(self.text, "# TYPE {name} {kind}")?;
-        Ok(name)
-    }
-
-    fn sample(
-        &mut self,
-        name: &str,
-        handler: Option<usize>,
-        value: impl fmt::Display,
-    ) -> fmt::Result {
-        write!(self.text, "{name}{{datapath=\"{}\"", Label(self.datapath))?;
-        if let Some(handler) = handler {
-            write!(self.text, ",handler=\"{handler}\"")?;
-        }
-        writeln!(self.text, "}} {value}")
+impl Value {
+    fn count(count: usize) -> Self {
+        Self::Number(u64::try_from(count).unwrap_or(u64::MAX))
     }
 }
 
-/// Milliseconds that are told in seconds.
-struct Seconds(u64);
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Number(number) => serializer.serialize_u64(number),
+            Self::Time(millis) => {
+                serializer.serialize_f64(std::time::Duration::from_millis(millis).as_secs_f64())
+            }
+        }
+    }
+}
 
-impl fmt::Display for Seconds {
+/// The metrics of a report.
+pub fn of(report: &Report) -> Vec<Metric<'_>> {
+    let sample = |handler, value| Sample {
+        labels: Labels {
+            datapath: &report.datapath,
+            handler,
+        },
+        value,
+    };
+    let metric = |kind, name: &str, help, samples| {
+        let suffix = match kind {
+            Kind::Counter => "_total",
+            Kind::Gauge => "",
+        };
+        Metric {
+            name: format!("{PREFIX}_{name}{suffix}"),
+            kind,
+            help,
+            samples,
+        }
+    };
+    let one = |kind, name: &str, help, value| metric(kind, name, help, vec![sample(None, value)]);
+    let counter = |name: &str, help, count| one(Kind::Counter, name, help, Value::Number(count));
+    let gauge = |name: &str, help, value| one(Kind::Gauge, name, help, value);
+    let handlers = || report.handlers.iter().enumerate();
+    let of_handlers = |name: &str, help, samples| metric(Kind::Counter, name, help, samples);
+
+    let counts = report.counts.all();
+    let mut metrics: Vec<_> = counts
+        .map(|count| counter(count.name, count.help, count.value))
+        .collect();
+    if let Some(lost) = report.lost {
+        metrics.push(counter("lost", "Upcalls that the datapath has lost.", lost));
+    }
+    metrics.extend([
+        of_handlers(
+            "handler_upcalls",
+            "Upcalls that a handler has received.",
+            handlers()
+                .map(|(number, handler)| sample(Some(number), Value::Number(handler.upcalls)))
+                .collect(),
+        ),
+        of_handlers(
+            "handler_lost",
+            "Upcalls lost because the socket of a handler was full.",
+            handlers()
+                .filter_map(|(number, handler)| {
+                    Some(sample(Some(number), Value::Number(handler.lost?)))
+                })
+                .collect(),
+        ),
+        gauge(
+            "flows",
+            "Flows in the datapath.",
+            Value::count(report.flows.current),
+        ),
+        gauge(
+            "flow_limit",
+            "The dynamic limit to flows.",
+            Value::count(report.flows.limit),
+        ),
+        gauge(
+            "ports",
+            "Ports of the datapath.",
+            Value::count(report.ports),
+        ),
+        gauge(
+            "paused",
+            "Whether flows are not looked after.",
+            Value::Number(report.paused.into()),
+        ),
+        counter(
+            "rounds",
+            "Rounds in which flows were dumped.",
+            report.rounds,
+        ),
+        gauge(
+            "dump_duration_seconds",
+            "How long the last round took.",
+            Value::Time(report.dump_duration),
+        ),
+    ]);
+    let of_policy = report.policy.iter();
+    metrics.extend(of_policy.map(|told| gauge(told.name, told.help, Value::Number(told.value))));
+    metrics
+}
+
+/// The text of metrics for Prometheus.
+pub fn text(metrics: &[Metric<'_>]) -> String {
+    let mut text = String::new();
+    for metric in metrics {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{metric}");
+    }
+    text
+}
+
+impl fmt::Display for Metric<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+        let Self {
+            name,
+            kind,
+            help,
+            samples,
+        } = self;
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        writeln!(f, "# HELP {name} {help}")?;
+        writeln!(f, "# TYPE {name} {kind}")?;
+        for Sample { labels, value } in samples {
+            write!(f, "{name}{{datapath=\"{}\"", Escaped(labels.datapath))?;
+            if let Some(handler) = labels.handler {
+                write!(f, ",handler=\"{handler}\"")?;
+            }
+            writeln!(f, "}} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Time(millis) => write!(f, "{}.{:03}", millis / 1000, millis % 1000),
+        }
     }
 }
 
 /// The value of a label.
-struct Label<'a>(&'a str);
+struct Escaped<'a>(&'a str);
 
-impl fmt::Display for Label<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             match c {
@@ -159,9 +233,8 @@ mod tests {
         *,
     };
 
-    #[test]
-    fn what_prometheus_reads() {
-        let report = Report {
+    fn report() -> Report {
+        Report {
             datapath: "b\"r".into(),
             dump_duration: 1_020,
             counts: Counts {
@@ -173,8 +246,13 @@ mod tests {
                 ..Handler::default()
             }],
             ..Report::default()
-        };
-        let text = text(&report);
+        }
+    }
+
+    #[test]
+    fn what_prometheus_reads() {
+        let report = report();
+        let text = text(&of(&report));
         for wanted in [
             "# HELP ovs_upcall_misses_total Upcalls because no flow matched.\n\
              # TYPE ovs_upcall_misses_total counter\n\
@@ -191,5 +269,38 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_same_as_json() {
+        let report = report();
+        let metrics = of(&report);
+        let json = serde_json::to_value(&metrics).unwrap();
+        let find = |name: &str| {
+            let all = json.as_array().unwrap().iter();
+            let mut found = all.filter(|metric| metric["name"] == name);
+            let metric = found.next().unwrap().clone();
+            assert_eq!(found.next(), None);
+            metric
+        };
+        assert_eq!(
+            find("ovs_upcall_misses_total"),
+            serde_json::json!({
+                "name": "ovs_upcall_misses_total",
+                "kind": "counter",
+                "help": "Upcalls because no flow matched.",
+                "samples": [{"labels": {"datapath": "b\"r"}, "value": 3}],
+            })
+        );
+        let lost = &find("ovs_upcall_handler_lost_total")["samples"][0];
+        assert_eq!(lost["labels"]["handler"], 0);
+        assert_eq!(lost["value"], 7);
+        let duration = find("ovs_upcall_dump_duration_seconds");
+        assert_eq!(duration["kind"], "gauge");
+        assert_eq!(duration["samples"][0]["value"], 1.02);
+        let samples = metrics.iter().map(|metric| metric.samples.len());
+        let lines = text(&metrics);
+        let lines = lines.lines().filter(|line| !line.starts_with('#'));
+        assert_eq!(samples.sum::<usize>(), lines.count());
     }
 }

@@ -297,7 +297,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Ask the ovs-upcalld that serves the datapath how it is doing, or tell it what to \
               do. The commands are: show, print its flows, their limit, the time that dumping \
               them took, and its threads with the packets they have lost; metrics, print all its \
-              numbers as Prometheus reads them; set-flow-limit, set the dynamic limit, which \
+              numbers as Prometheus reads them, or as JSON; set-flow-limit, set the dynamic limit, which \
               moves on from there; disable-megaflows and enable-megaflows, have flows match \
               everything, or no more than they must; purge, delete all flows; pause and resume, \
               stop looking after flows, or go on; wait, until all flows have been looked after.",

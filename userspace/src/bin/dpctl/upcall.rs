@@ -2,15 +2,19 @@
 
 //! `upcall COMMAND [DP] [ARG]`: asks the process that answers the upcalls of a datapath.
 
-use crate::context::{
-    Context,
-    Outcome,
-    datapath_name, //
+use crate::{
+    context::{
+        Context,
+        Outcome,
+        datapath_name, //
+    },
+    json,
 };
 use openvswitch::upcall::unixctl::{
     self,
     Error, //
 };
+use serde::Serialize;
 use std::io;
 
 /// What may be asked for.
@@ -18,6 +22,8 @@ struct Word {
     name: &'static str,
     /// The command of the process.
     method: &'static str,
+    /// The command of the process, and its parameters, for an answer in JSON.
+    json: Option<(&'static str, &'static [&'static str])>,
     /// Whether there is an argument.
     argument: bool,
     changes: bool,
@@ -27,14 +33,21 @@ const fn word(name: &'static str, method: &'static str, changes: bool) -> Word {
     Word {
         name,
         method,
+        json: None,
         argument: false,
         changes,
     }
 }
 
 const WORDS: &[Word] = &[
-    word("show", "upcall/show", false),
-    word("metrics", "upcall/metrics", false),
+    Word {
+        json: Some(("upcall/report", &[])),
+        ..word("show", "upcall/show", false)
+    },
+    Word {
+        json: Some(("upcall/metrics", &["json"])),
+        ..word("metrics", "upcall/metrics", false)
+    },
     Word {
         argument: true,
         ..word("set-flow-limit", "upcall/set-flow-limit", true)
@@ -46,6 +59,14 @@ const WORDS: &[Word] = &[
     word("resume", "revalidator/resume", true),
     word("wait", "revalidator/wait", false),
 ];
+
+/// An answer in words as `--json` prints it.
+#[derive(Serialize)]
+struct Answer<'a> {
+    datapath: &'a str,
+    command: &'static str,
+    answer: &'a str,
+}
 
 /// `upcall COMMAND [DP] [ARG]`
 pub(crate) fn run(context: &mut Context, args: &[&str]) -> Outcome {
@@ -74,13 +95,21 @@ pub(crate) fn run(context: &mut Context, args: &[&str]) -> Outcome {
         },
         None => context.datapath(None)?.name,
     };
-    let json = context.args.json && word.name == "show";
-    let method = if json { "upcall/report" } else { word.method };
+    let json = word.json.filter(|_| context.args.json);
+    let (method, params) = json.unwrap_or((word.method, &params));
     let answer = unixctl::address(&dp)
         .map_err(Error::from)
-        .and_then(|address| unixctl::call(&address, method, &params));
+        .and_then(|address| unixctl::call(&address, method, params));
     match answer {
-        Ok(text) if json => writeln!(context, "{text}"),
+        Ok(text) if json.is_some() => writeln!(context, "{text}"),
+        Ok(text) if context.args.json && !text.is_empty() => {
+            let answer = Answer {
+                datapath: &dp,
+                command: word.name,
+                answer: text.trim_end(),
+            };
+            json::print(context, &answer)
+        }
         Ok(text) => write!(context, "{text}"),
         Err(Error::Io(why)) if why.kind() == io::ErrorKind::ConnectionRefused => context.fail(
             format_args!("no ovs-upcalld serves datapath '{dp}' in this network namespace"),
