@@ -225,7 +225,7 @@ def set_pids():
     equal((reply.cmd, reply.get(Vp.UPCALL_PID)), (SET, pids[:4]))
     dp.set_features(Feature.VPORT_PIDS)
     equal(dp.port(number).get(Vp.UPCALL_PID), pids, "pids with the feature")
-    for bad in (b"", pids[:3], pids[:6], bytes(4 * 65)):
+    for bad in (b"", pids[:3], bytes(6), bytes(4 * 65)):
         refused(errno.EINVAL, dp.request, VPORT, SET, which, attr(Vp.UPCALL_PID, bad))
     equal(dp.port(number).get(Vp.UPCALL_PID), pids, "pids after refused ones")
     dp.request(VPORT, SET, which, u32(Vp.UPCALL_PID, 0))
