@@ -14,7 +14,7 @@ import time
 
 from lib import net, packet
 from lib.ktap import equal, main, test, true
-from lib.switch import Upcalld, expect, frame, learn, reaches, setup, station, wires
+from lib.switch import Upcalld, expect, frame, learn, reaches, report, setup, station, wires
 
 dp = None
 
@@ -29,10 +29,6 @@ def dpctl(*args, status=0):
     done = subprocess.run(["dpctl", *args], capture_output=True, text=True, timeout=60, check=False)
     equal(done.returncode, status, f"status of dpctl {' '.join(args)}: {done.stdout}{done.stderr}")
     return done.stderr if status else done.stdout
-
-
-def report():
-    return json.loads(dpctl("--json", "upcall", "show", "dp0"))
 
 
 def metrics():
@@ -152,6 +148,51 @@ def exact():
     equal(dp.stats()[3], 0, "flows")
 
 
+def ufid_of(pattern):
+    flows = [flow for flow in dpctl("-m", "dump-flows", "dp0").splitlines() if re.search(pattern, flow)]
+    equal(len(flows), 1, f"flows of {pattern}: {flows}")
+    return re.match(r"ufid:[0-9a-f-]+", flows[0]).group()
+
+
+@test
+def full_dumps():
+    """upcall disable-ufid: the datapath tells all of its flows, and they are looked after the same"""
+    Upcalld("--max-idle", "1")
+    equal(dpctl("upcall", "disable-ufid"), "Datapath dumping tersely using UFID disabled\n", "answer")
+    true("  ufid enabled : false\n" in dpctl("upcall", "show"), "it does not say so")
+    learn(1, 1)
+    dpctl("upcall", "wait")
+    equal(dp.stats()[3], 1, "flows")
+    net.wait_for(lambda: dp.stats()[3] == 0, "idle flows are removed")
+    equal(report()["counts"]["expired"], 1, "expired")
+    answer = "Datapath dumping tersely using UFID enabled for supported datapaths\n"
+    equal(dpctl("upcall", "enable-ufid"), answer, "answer")
+    equal(report()["ufid"], True, "ufid")
+
+
+@test
+def explained():
+    """upcall detrace: why a flow does what it does, as the policy says"""
+    daemon = Upcalld()
+    equal(dpctl("upcall", "dispatch-mode"), "dp0: per-cpu dispatch mode\n", "dispatch mode")
+    learn(1, 1)
+    learn(2, 2)
+    expect(frame(station(1), station(2)), 1, 2)
+    one, two = (":".join(f"{byte:02x}" for byte in station(n)) for n in (1, 2))
+    ufid = ufid_of(f"src={one}.*dst={two}")
+    equal(dpctl("upcall", "detrace", ufid), f"VLAN 0, from {one} (port 1) to {two} (port 2)\n", "answer")
+    other = "ufid:00000000-0000-0000-0000-000000000000"
+    equal(dpctl("upcall", "detrace", "dp0", other), "UFID was not found for system@dp0\n", "unknown")
+    true("failed to parse ufid" in dpctl("upcall", "detrace", "12", status=1), "no ufid")
+    equal(daemon.end(), 0, "status")
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write("# To the second port.\npriority=3 in_port=p1 p2\n")
+        file.flush()
+        Upcalld("--flows", file.name)
+        expect(frame(station(1), station(2)), 1, 2)
+        equal(dpctl("upcall", "detrace", ufid_of("in_port")), "line 2: priority=3 in_port=p1 p2\n", "answer")
+
+
 @test
 def open_vswitch():
     """--unixctl: Open vSwitch's own ovs-appctl can be used, over the socket of a dead one too"""
@@ -167,7 +208,7 @@ def open_vswitch():
     learn(1, 1)
     true(appctl("upcall/show").startswith("system@dp0:\n  flows         : (current 1)"), "upcall/show")
     true("  revalidator/wait\n" in appctl("list-commands"), "list-commands")
-    equal(appctl("dpif-netlink/dispatch-mode"), "per-cpu\n", "dispatch mode")
+    equal(appctl("dpif-netlink/dispatch-mode"), "dp0: per-cpu dispatch mode\n", "dispatch mode")
     equal(appctl("revalidator/purge"), "", "revalidator/purge")
     equal(dp.stats()[3], 0, "flows")
     true("is not a valid command" in appctl("ofproto/trace", status=2), "unknown command")

@@ -2,6 +2,7 @@
 """ovs-upcalld as a learning switch of four ports, and the stations behind them."""
 
 import contextlib
+import json
 import signal
 import subprocess
 import tempfile
@@ -59,6 +60,11 @@ class Upcalld:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+
+
+def report():
+    """What it tells of itself."""
+    return json.loads(net.run("dpctl", "--json", "upcall", "show", "dp0"))
 
 
 def station(number):

@@ -5,6 +5,7 @@
 //! The names of the commands are those of Open vSwitch's daemon.
 
 use super::{
+    flow::Phase,
     flow_cache::Share,
     loss::Loss,
     metrics,
@@ -17,9 +18,16 @@ use super::{
     shared::Shared,
     unixctl::Commands,
 };
-use crate::client::{
-    Client,
-    DatapathId, //
+use crate::{
+    client::{
+        Client,
+        DatapathId,
+        Ufid, //
+    },
+    text::{
+        self,
+        scan::Scanner, //
+    },
 };
 use std::sync::{
     Arc,
@@ -30,6 +38,17 @@ use std::sync::{
 #[derive(Clone)]
 pub struct Control {
     shared: Arc<Shared>,
+}
+
+/// Why a flow does what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explained {
+    /// The policy has said so.
+    Said(String),
+    /// It is being deleted.
+    Leaving,
+    /// There is no such flow.
+    Unknown,
 }
 
 /// A command: its name, its parameters in words, and what it does.
@@ -44,12 +63,21 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "dpif-netlink/dispatch-mode",
         usage: "",
-        run: |control, _| Ok(format!("{}\n", control.shared.ports.dispatch().name())),
+        run: |control, _| {
+            let Shared { name, ports, .. } = &*control.shared;
+            let mode = ports.dispatch().name();
+            Ok(format!("{name}: {mode} dispatch mode\n"))
+        },
     },
     Command {
         name: "list-commands",
         usage: "",
         run: |_, _| Ok(list()),
+    },
+    Command {
+        name: "ofproto/detrace",
+        usage: "UFID [pmd=PMD-ID]",
+        run: detrace,
     },
     Command {
         name: "revalidator/pause",
@@ -79,10 +107,26 @@ const COMMANDS: &[Command] = &[
         },
     },
     Command {
+        name: "upcall/disable-ufid",
+        usage: "",
+        run: |control, _| {
+            control.set_terse(false);
+            Ok("Datapath dumping tersely using UFID disabled\n".into())
+        },
+    },
+    Command {
         name: "upcall/enable-megaflows",
         usage: "",
         run: |control, _| {
             done(control.set_megaflows(true)).map(|_| "megaflows enabled\n".to_owned())
+        },
+    },
+    Command {
+        name: "upcall/enable-ufid",
+        usage: "",
+        run: |control, _| {
+            control.set_terse(true);
+            Ok("Datapath dumping tersely using UFID enabled for supported datapaths\n".into())
         },
     },
     Command {
@@ -119,16 +163,32 @@ fn done(outcome: Result<(), Refusal>) -> Result<String, String> {
 }
 
 fn set_flow_limit(control: &Control, params: &[&str]) -> Result<String, String> {
-    let [limit] = params else {
-        return Err("a flow limit is needed".into());
-    };
-    let limit = limit.parse();
+    let limit = params.first().copied().unwrap_or_default().parse();
     let limit: u32 = limit.map_err(|_| "invalid flow limit, expected a number".to_owned())?;
     control.set_flow_limit(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(format!(
         "set flow_limit to {}\n",
         control.shared.limit.current()
     ))
+}
+
+fn detrace(control: &Control, params: &[&str]) -> Result<String, String> {
+    let ufid = params.first().copied().unwrap_or_default();
+    let ufid = text::ufid::parse(&mut Scanner::new(ufid)).ok().flatten();
+    let ufid = ufid.ok_or("failed to parse ufid")?;
+    if let Some(pmd) = params.get(1) {
+        // There are no such threads here: any of them will do.
+        let number = pmd.strip_prefix("pmd=").map(str::parse::<u32>);
+        if !matches!(number, Some(Ok(_))) {
+            return Err("Invalid pmd argument format. Expecting 'pmd=PMD-ID'".into());
+        }
+    }
+    let name = &control.shared.name;
+    Ok(match control.explain(&ufid) {
+        Explained::Said(words) => format!("{words}\n"),
+        Explained::Leaving => format!("Cache was not found for system@{name}\n"),
+        Explained::Unknown => format!("UFID was not found for system@{name}\n"),
+    })
 }
 
 fn tell_metrics(control: &Control, params: &[&str]) -> Result<String, String> {
@@ -156,7 +216,14 @@ impl Commands for Control {
         let Some(command) = command else {
             return Err(format!("\"{method}\" is not a valid command"));
         };
-        let most = command.usage.split_whitespace().count();
+        let usage = || command.usage.split_whitespace();
+        let least = usage().filter(|word| !word.starts_with('[')).count();
+        if params.len() < least {
+            return Err(format!(
+                "\"{method}\" command requires at least {least} arguments"
+            ));
+        }
+        let most = usage().count();
         if params.len() > most {
             return Err(format!(
                 "\"{method}\" command takes at most {most} arguments"
@@ -195,6 +262,7 @@ impl Control {
             rounds: rounds.count,
             paused: shared.orders.is_paused(),
             megaflows: shared.megaflows.load(Ordering::Relaxed),
+            ufid: shared.terse.load(Ordering::Relaxed),
             lost: self.lost(),
             counts: shared.counters.read(),
             revalidators: Share::all(shared.revalidators)
@@ -238,6 +306,25 @@ impl Control {
     /// Waits until all flows have been dumped and looked after.
     pub fn wait(&self) -> Result<(), Refusal> {
         self.shared.orders.wait()
+    }
+
+    /// Why a flow does what it does, in the words of the policy.
+    pub fn explain(&self, ufid: &Ufid) -> Explained {
+        let Some(flow) = self.shared.flows.get(ufid) else {
+            return Explained::Unknown;
+        };
+        let in_use = matches!(flow.phase(), Phase::Created | Phase::Operational);
+        let words = flow.with_installed(|installed| self.shared.policy.explain(installed));
+        match words.filter(|_| in_use) {
+            Some(words) => Explained::Said(words),
+            None => Explained::Leaving,
+        }
+    }
+
+    /// Whether the datapath is to tell of flows no more than identifier and statistics when it
+    /// dumps and deletes them.
+    pub fn set_terse(&self, terse: bool) {
+        self.shared.terse.store(terse, Ordering::Relaxed);
     }
 
     /// Whether flows match no more than decisions depend on, or everything there is. All flows are

@@ -297,6 +297,7 @@ impl Engine {
             rounds: RoundCounters::default(),
             limit: FlowLimit::new(config.flow_limit),
             megaflows: AtomicBool::new(true),
+            terse: AtomicBool::new(true),
             stop: Stop::new()?,
             orders: Orders::default(),
             lost_before: datapath.stats.n_lost,

@@ -64,6 +64,8 @@ struct Line {
 /// What a line means with the ports that there are.
 #[derive(Clone, Debug)]
 struct Entry {
+    /// The place of the line among all.
+    line: usize,
     rule: Rule,
     actions: Actions,
 }
@@ -121,8 +123,8 @@ impl FlowFile {
         let ports: Ports = ports
             .map(|(number, name)| (*number, name.as_str()))
             .collect();
-        let entries = self.lines.iter().filter_map(|line| {
-            let entry = line.resolve(&ports);
+        let entries = self.lines.iter().enumerate().filter_map(|(place, line)| {
+            let entry = line.resolve(place, &ports);
             if let Err(why) = &entry {
                 log::info!("line {} is not in force: {why}", line.number);
             }
@@ -137,18 +139,24 @@ impl FlowFile {
     fn today(&self, key: &Key) -> Decision {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut mask = least_mask(key);
-        let rules = state.entries.iter().map(|entry| rules::Rule {
-            key: &entry.rule.key,
-            mask: &entry.rule.mask,
-        });
-        let found = rules::decide(rules, key, &mut mask);
+        let entry = state.find(key, &mut mask);
         add_prerequisites(&mut mask);
-        let entry = found.and_then(|place| state.entries.get(place));
         let actions = entry.map_or_else(Actions::drop, |entry| entry.actions.clone());
         Decision {
             actions,
             mask: Some(mask),
         }
+    }
+}
+
+impl State {
+    /// What is for a packet. Adds the bits that this depends on to `mask`.
+    fn find(&self, key: &Key, mask: &mut Key) -> Option<&Entry> {
+        let rules = self.entries.iter().map(|entry| rules::Rule {
+            key: &entry.rule.key,
+            mask: &entry.rule.mask,
+        });
+        self.entries.get(rules::decide(rules, key, mask)?)
     }
 }
 
@@ -177,10 +185,11 @@ impl Line {
         Ok(line)
     }
 
-    fn resolve(&self, ports: &Ports) -> Result<Entry, String> {
+    fn resolve(&self, place: usize, ports: &Ports) -> Result<Entry, String> {
         let actions = text::actions::parse(&self.actions, Some(ports));
         let actions = actions.map_err(|error| error.to_string())?;
         Ok(Entry {
+            line: place,
             rule: match self.rule.as_str() {
                 "any" => Rule::ANY,
                 rule => Rule::parse(rule, ports)?,
@@ -232,6 +241,18 @@ impl Policy for FlowFile {
 
     fn revalidate(&self, flow: &Installed<'_>, _now: Millis) -> Verdict {
         flow.compare(self.today(flow.key))
+    }
+
+    fn explain(&self, flow: &Installed<'_>) -> String {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = state.find(flow.key, &mut Key::ZERO.clone());
+        match entry.and_then(|entry| self.lines.get(entry.line)) {
+            Some(line) => format!(
+                "line {}: priority={} {} {}",
+                line.number, line.priority, line.rule, line.actions
+            ),
+            None => "no line".into(),
+        }
     }
 
     fn generation(&self) -> u64 {

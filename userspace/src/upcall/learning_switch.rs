@@ -188,6 +188,11 @@ fn vlan_mask(key: &Key) -> (Vlan, Vlan) {
     (mask(outer), mask(VLAN_TAG_PRESENT))
 }
 
+/// An address in words.
+fn mac([a, b, c, d, e, f]: [u8; 6]) -> String {
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+}
+
 impl LearningSwitch {
     /// A switch without ports.
     pub fn new(options: Options) -> Self {
@@ -282,10 +287,10 @@ impl LearningSwitch {
             Learned::New { wanted: true } => self.changed(),
             Learned::Moved { from } => {
                 self.changed();
-                let (vid, [a, b, c, d, e, f]) = station;
+                let (vid, address) = station;
+                let address = mac(address);
                 self.moves.info(format_args!(
-                    "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} in VLAN {vid} \
-                     moved from port {from} to port {port}"
+                    "{address} in VLAN {vid} moved from port {from} to port {port}"
                 ));
             }
         }
@@ -339,6 +344,27 @@ impl Policy for LearningSwitch {
                 })
             }
         }
+    }
+
+    fn explain(&self, flow: &Installed<'_>) -> String {
+        let ports = self.ports.read().unwrap_or_else(PoisonError::into_inner);
+        let Admission::Admitted(packet) = self.admit(&ports, flow.key) else {
+            return "not admitted".into();
+        };
+        let table = self.table();
+        let station = |address| {
+            let place = match table.get(&(packet.vid, address)) {
+                Some(port) => format!("port {port}"),
+                None => "unknown".into(),
+            };
+            format!("{} ({place})", mac(address))
+        };
+        format!(
+            "VLAN {}, from {} to {}",
+            packet.vid,
+            station(flow.key.eth_src),
+            station(flow.key.eth_dst)
+        )
     }
 
     fn generation(&self) -> u64 {

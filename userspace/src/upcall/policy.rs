@@ -136,6 +136,12 @@ pub trait Policy: Send + Sync {
     /// Must not learn from the key: the packet it was extracted from is long gone.
     fn revalidate(&self, flow: &Installed<'_>, now: Millis) -> Verdict;
 
+    /// Why a flow does what it does, in a few words for those who ask.
+    fn explain(&self, flow: &Installed<'_>) -> String {
+        let _ = flow;
+        String::new()
+    }
+
     /// A number that has grown whenever an earlier decision may no longer hold.
     ///
     /// The engine reads it before it asks for a decision, and asks about a flow again as soon as

@@ -28,6 +28,8 @@ pub struct Report {
     pub paused: bool,
     /// Whether flows match no more than decisions depend on.
     pub megaflows: bool,
+    /// Whether the datapath tells of flows no more than identifier and statistics.
+    pub ufid: bool,
     /// Upcalls the datapath has lost since the engine started; `None`: the datapath is gone.
     pub lost: Option<u64>,
     /// What was counted.
@@ -147,7 +149,7 @@ impl fmt::Display for Report {
             "  flows         : (current {current}) (avg {average}) (max {most}) (limit {limit})"
         )?;
         writeln!(f, "  dump duration : {}ms", self.dump_duration)?;
-        writeln!(f, "  ufid enabled : true")?;
+        writeln!(f, "  ufid enabled : {}", self.ufid)?;
         writeln!(f, "  dispatch mode : {}", self.dispatch)?;
         writeln!(f, "  lost          : {}", Maybe(self.lost))?;
         if self.paused {
@@ -193,6 +195,7 @@ mod tests {
             },
             dump_duration: 4,
             megaflows: true,
+            ufid: true,
             lost: Some(5),
             counts: Counts {
                 upcalls: 7,

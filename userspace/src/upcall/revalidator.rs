@@ -25,7 +25,6 @@ use super::{
     },
 };
 use crate::client::Client;
-use odp::uapi::ufid_flags;
 use std::{
     panic,
     sync::{
@@ -39,9 +38,6 @@ use worker::{
     Round,
     Worker, //
 };
-
-/// Replies tell identifier and statistics alone.
-const TERSE: u32 = ufid_flags::OMIT_KEY | ufid_flags::OMIT_MASK | ufid_flags::OMIT_ACTIONS;
 
 /// The least time between two rounds.
 const PAUSE: Millis = 5;
@@ -187,7 +183,9 @@ impl Revalidator {
             workers,
             ..
         } = self;
-        let request = shared.families.dump_flows(shared.dp_ifindex, TERSE)?;
+        let request = shared
+            .families
+            .dump_flows(shared.dp_ifindex, shared.ufid_flags())?;
         let dump = Mutex::new(client.socket().dump(request)?);
         on_all(workers, |worker| worker.dump(&dump, number))
     }

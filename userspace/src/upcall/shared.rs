@@ -25,10 +25,12 @@ use crate::client::{
     Families,
     KernelError, //
 };
+use odp::uapi::ufid_flags;
 use std::sync::{
     Arc,
     atomic::{
-        AtomicBool, //
+        AtomicBool,
+        Ordering, //
     },
 };
 
@@ -52,6 +54,8 @@ pub(super) struct Shared {
     pub(super) limit: FlowLimit,
     /// Whether flows match no more than decisions depend on.
     pub(super) megaflows: AtomicBool,
+    /// Whether the datapath tells of flows no more than identifier and statistics.
+    pub(super) terse: AtomicBool,
     pub(super) stop: Stop,
     /// What the revalidator is asked for.
     pub(super) orders: Orders,
@@ -67,6 +71,14 @@ impl Shared {
     /// Whether another flow may be put.
     pub(super) fn has_room(&self) -> bool {
         self.flows.len() < self.limit.current()
+    }
+
+    /// What is left out of what the datapath tells of flows.
+    pub(super) fn ufid_flags(&self) -> u32 {
+        match self.terse.load(Ordering::Relaxed) {
+            true => ufid_flags::OMIT_KEY | ufid_flags::OMIT_MASK | ufid_flags::OMIT_ACTIONS,
+            false => 0,
+        }
     }
 
     /// A flow is gone from the datapath, or never came there.

@@ -52,6 +52,13 @@ const WORDS: &[Word] = &[
         argument: true,
         ..word("set-flow-limit", "upcall/set-flow-limit", true)
     },
+    word("dispatch-mode", "dpif-netlink/dispatch-mode", false),
+    Word {
+        argument: true,
+        ..word("detrace", "ofproto/detrace", false)
+    },
+    word("disable-ufid", "upcall/disable-ufid", true),
+    word("enable-ufid", "upcall/enable-ufid", true),
     word("disable-megaflows", "upcall/disable-megaflows", true),
     word("enable-megaflows", "upcall/enable-megaflows", true),
     word("purge", "revalidator/purge", true),

@@ -2,18 +2,15 @@
 
 //! Changes of flows, and what they come to.
 
-use super::{
-    super::{
-        actions::Actions,
-        engine::Result,
-        flow::{
-            Flow,
-            Phase, //
-        },
-        shared::Shared,
-        time::Millis,
+use super::super::{
+    actions::Actions,
+    engine::Result,
+    flow::{
+        Flow,
+        Phase, //
     },
-    TERSE,
+    shared::Shared,
+    time::Millis,
 };
 use crate::client::{
     self,
@@ -156,5 +153,5 @@ fn del(shared: &Shared, ufid: Ufid, reply: bool) -> client::Result<Request> {
     };
     shared
         .families
-        .del_flow(shared.dp_ifindex, id, TERSE, reply)
+        .del_flow(shared.dp_ifindex, id, shared.ufid_flags(), reply)
 }
