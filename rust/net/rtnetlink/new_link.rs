@@ -94,13 +94,16 @@ impl Talk {
         kind.map(|kind| u16::from_ne_bytes(*kind)).ok_or(EIO)
     }
 
-    /// The error that the answer tells of: zero if it is an acknowledgement.
-    fn code(&self) -> i32 {
+    /// The error that an answer of this type tells of, if it does.
+    fn refusal(&self, kind: u16) -> Result {
         let code = self
             .answer
             .get(NLMSGHDR..)
             .and_then(|bytes| bytes.first_chunk());
-        code.map_or(0, |code| i32::from_ne_bytes(*code))
+        match (kind, code.map(|code| i32::from_ne_bytes(*code))) {
+            (NLMSG_ERROR, Some(code @ ..=-1)) => Err(Error::from_errno(code)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -138,16 +141,18 @@ pub(in crate::net) fn new_link(
             w.end(info)
         },
     );
-    if let (Ok(NLMSG_ERROR), code @ ..=-1) = (asked, talk.code()) {
-        return Err(Error::from_errno(code));
+    if let Ok(kind) = asked {
+        talk.refusal(kind)?;
     }
     // If there is no memory for the answer, this is the device nevertheless, and goes.
     let link = NetDevice::by_name(net, name).map(OwnedLink::new);
     asked?;
     let link = link.ok_or(ENODEV)?;
-    match talk.ask(net, RTM_GETLINK, 0, |w| {
+    let kind = talk.ask(net, RTM_GETLINK, 0, |w| {
         w.put_bytes(IFLA_IFNAME, name.to_bytes_with_nul())
-    })? {
+    })?;
+    talk.refusal(kind)?;
+    match kind {
         RTM_NEWLINK => Ok((link, Told(talk.answer))),
         _ => Err(ENODEV),
     }
