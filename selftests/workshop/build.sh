@@ -110,7 +110,7 @@ miri() {
 }
 
 scripts() {
-	(cd "$OVS_TOP" && grep -rlE --exclude='*.md' '^#!(/usr)?/bin/(env )?(ba)?sh|^# shellcheck shell' selftests .ci 2>/dev/null)
+	(cd "$OVS_TOP" && grep -rlE --exclude='*.md' '^#!(/usr)?/bin/(env )?(ba)?sh|^# shellcheck shell' selftests userspace/install.sh .ci 2>/dev/null)
 }
 
 lint() {

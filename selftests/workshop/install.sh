@@ -28,19 +28,9 @@ reindex() {
 	say "modprobe openvswitch now takes: $(modinfo -k "$KVER" -n openvswitch 2>/dev/null || echo "nothing, there is no stock module")"
 }
 
-programs=(dpctl ovs-upcalld)
-share=$destdir$prefix/share
-man=$share/man/man8
-units=$destdir$prefix/lib/systemd/system unit=ovs-upcalld@.service
-completions=(bash-completion/completions/dpctl zsh/site-functions/_dpctl fish/vendor_completions.d/dpctl.fish)
-
-# shell_of PLACE: the shell whose completions are there.
-shell_of() {
-	case $1 in
-	bash-*) echo bash ;;
-	zsh/*) echo zsh ;;
-	*) echo fish ;;
-	esac
+# programs install BIN|uninstall: the part that is not for one kernel.
+programs() {
+	DESTDIR=$destdir PREFIX=$prefix "$OVS_TOP/userspace/install.sh" "$@"
 }
 
 [ -z "$destdir" ] || mkdir -p "$destdir/lib/modules/$KVER"
@@ -58,27 +48,13 @@ install)
 		strip -g "$dir/${f##*/}" 2>/dev/null || true
 		say "installed $dir/${f##*/}"
 	done
-	install -D -t "$destdir$prefix/bin" "${programs[@]/#/$bin/}"
-	mkdir -p "$man" "$units"
-	# From the definitions of their command lines; man(8) and shells find them there.
-	"$bin/dpctl" manual >"$man/dpctl.8"
-	"$bin/ovs-upcalld" --manual >"$man/ovs-upcalld.8"
-	for f in "${completions[@]}"; do
-		mkdir -p "$share/${f%/*}"
-		"$bin/dpctl" completions "$(shell_of "$f")" >"$share/$f"
-	done
-	sed "s|@PREFIX@|$prefix|" "$OVS_TOP/userspace/systemd/$unit.in" >"$units/$unit"
-	say "installed ${programs[*]} in $destdir$prefix/bin, manual pages and completions in $share, $unit in $units"
+	say "$(programs install "$bin")"
 	reindex
 	;;
 uninstall)
 	rm -f "$dir"/openvswitch.ko "$dir"/vport-{vxlan,geneve,gre}.ko
 	rmdir "$dir" 2>/dev/null || true
-	rm -f "${programs[@]/#/$destdir$prefix/bin/}"
-	for f in "${programs[@]}"; do
-		rm -f "$man/$f.8"
-	done
-	rm -f "${completions[@]/#/$share/}" "$units/$unit"
+	programs uninstall
 	reindex
 	;;
 *)

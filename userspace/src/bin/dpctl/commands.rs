@@ -297,9 +297,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "Ask the ovs-upcalld that serves the datapath how it is doing, or tell it what to \
               do. The commands are: show, print its flows, their limit, the time that dumping \
               them took, and its threads with the packets they have lost; metrics, print all its \
-              numbers as Prometheus reads them, or as JSON; set-flow-limit, set the dynamic limit, which \
-              moves on from there; detrace, say why the flow ufid:UUID does what it does; dispatch-mode, print how upcalls find their handler; disable-ufid and enable-ufid, dump flows with all they have, or with no more than must be known; disable-megaflows and enable-megaflows, have flows match \
-              everything, or no more than they must; purge, delete all flows; pause and resume, \
+              numbers as Prometheus reads them, or as JSON; set-flow-limit, set the dynamic \
+              limit, which moves on from there; detrace, say why the flow ufid:UUID does what it \
+              does; dispatch-mode, print how upcalls find their handler; disable-ufid and \
+              enable-ufid, dump flows with all they have, or with no more than must be known; \
+              disable-megaflows and enable-megaflows, have flows match everything, or no more \
+              than they must; purge, delete all flows; pause and resume, \
               stop looking after flows, or go on; wait, until all flows have been looked after.",
         count: (1, 3),
         access: Ro,
