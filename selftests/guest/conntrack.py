@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 from lib import hosts, ktap, net, ovs, packet
+from lib.conntrack import IPV4, IPV6, TimeoutPolicy, conntrack, firewall
 from lib.hosts import Host, asks, serve
 from lib.ktap import add, defer, equal, find_module, main, test, true
 from lib.netlink import Socket, attr, nest, parse, u16, u32
@@ -60,11 +61,6 @@ def setup():
     defer(conntrack, "-F")
 
 
-def conntrack(*args):
-    done = subprocess.run(["conntrack", *args], capture_output=True, text=True, check=False)
-    return done.stdout
-
-
 def forget():
     """No connections, no flows, no packets for user space."""
     lab.dp.flush()
@@ -76,30 +72,13 @@ def entries(zone, *args):
     return [line for line in conntrack("-L", "-w", str(zone), *args).split("\n") if line.strip()]
 
 
-IPV4 = "eth_type(0x0800),ipv4()"
-IPV6 = "eth_type(0x86dd),ipv6()"
 FAMILIES = {4: IPV4, 6: IPV6}
-
-
-def firewall(family, zone=1):
-    """What host 1 starts is let through, and the answers to it; nothing else."""
-    ip, ct_ = FAMILIES[family], f"ct(zone={zone})"
-    return (
-        (f"recirc_id(0),in_port(1),eth(),{ip}", f"{ct_},recirc(1)"),
-        (f"recirc_id(0),in_port(2),eth(),{ip}", f"{ct_},recirc(1)"),
-        (f"recirc_id(1),in_port(1),ct_state(+trk+new-inv),eth(),{ip}", f"ct(commit,zone={zone}),2"),
-        (f"recirc_id(1),in_port(1),ct_state(+trk-new+est),eth(),{ip}", "2"),
-        (f"recirc_id(1),in_port(2),ct_state(+trk-new+est),eth(),{ip}", "1"),
-        (f"recirc_id(1),in_port(2),ct_state(+trk-new-est+rel),eth(),{ip}", "1"),
-        (f"recirc_id(1),in_port(2),ct_state(+trk+new),eth(),{ip}", "drop"),
-        (f"recirc_id(1),ct_state(+trk+inv),eth(),{ip}", "drop"),
-    )
 
 
 def stateful(family, kind):
     one, two = lab.hosts[1], lab.hosts[2]
     forget()
-    lab.flows(*firewall(family))
+    lab.flows(*firewall(FAMILIES[family]))
     there, back = (two.ip4, one.ip4) if family == 4 else (two.ip6, one.ip6)
     if kind == "icmp":
         true(one.pings(there), "the inner host gets no answer")
@@ -307,7 +286,7 @@ def copies(family):
 def big_ping(family):
     one, two = lab.hosts[1], lab.hosts[2]
     forget()
-    lab.flows(*firewall(family))
+    lab.flows(*firewall(FAMILIES[family]))
     sizes = []
     for host in (one, two):
         sizes.append(host.start("tcpdump", "-n", "-i", "eth0", "-e", "-l", "greater 1515"))
@@ -366,22 +345,11 @@ def eventmask():
     equal([bool(re.search(f"NEW.*sport={port}", "".join(told))) for port in (1001, 1002, 1003)], [False, True, True], "events told")
 
 
-def timeout_policy(cmd, name, *attrs):
-    """A request to nfnetlink_cttimeout; its errno."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as nl:
-        nl.settimeout(10)
-        body = struct.pack("=BBH", socket.AF_INET, 0, 0) + attr(1, name.encode() + b"\0") + b"".join(attrs)
-        nl.send(struct.pack("=IHHII", 16 + len(body), 8 << 8 | cmd, 0x405, 1, 0) + body)
-        return -struct.unpack_from("=i", nl.recv(4096), 16)[0]
-
-
 @test
 def timeout():
     """a timeout policy holds for the connections committed with it"""
     forget()
-    data = nest(4 | 0x8000, attr(1, struct.pack(">I", 4321)), attr(2, struct.pack(">I", 4322)))
-    equal(timeout_policy(0, "slow", attr(2, struct.pack(">H", socket.AF_INET)), attr(3, b"\x11"), data), 0, "errno of a new policy")
-    defer(timeout_policy, 2, "slow")
+    policy = TimeoutPolicy("slow", 4321, 4322)
     execute(datagram(), ct(commit=True, zone=5, timeout="slow"))
     execute(datagram(), ct(commit=True, zone=6))
     left = [int(entries(zone)[0].split()[2]) for zone in (5, 6)]
@@ -389,7 +357,7 @@ def timeout():
     # A packet of a connection with another policy is tracked anew.
     equal(state(seen(datagram(), ct(zone=5), ct(zone=5, timeout="slow"))), TRK | NEW, "state")
     conntrack("-F")
-    equal(timeout_policy(2, "slow"), 0, "errno when the policy is deleted")
+    equal(policy.delete(), 0, "errno when the policy is deleted")
 
 
 @test
@@ -486,29 +454,6 @@ def from_the_stack():
             break
     equal(state(key), TRK | NEW, "state")
     equal(zone_of(key), 9, "zone")
-
-
-@test
-def many():
-    """100,000 connections through a zone, flushed meanwhile; none is left"""
-    forget()
-    one = lab.hosts[1]
-    lab.flows(*firewall(4))
-    sock = one.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-    sock.setsockopt(socket.SOL_SOCKET, 32, 1 << 22)
-    for i in range(100000):
-        sock.sendto(struct.pack(">HHHH", 1024 + i % 50000, 9, 8, 0), (lab.hosts[2].ip4, 0))
-        if i % 10000 == 9999:
-            true(count() > 0, "connections")
-            conntrack("-F")
-    conntrack("-F")
-    lab.dp.flush()
-    net.wait_for(lambda: not count(), "all connections are gone")
-
-
-def count():
-    with open("/proc/sys/net/netfilter/nf_conntrack_count", encoding="ascii") as file:
-        return int(file.read())
 
 
 @test
