@@ -8,7 +8,7 @@ from typing import Callable
 
 import traffic
 from lib.netlink import attr, be16, nest, u32
-from lib.ovs import POP_VLAN, Act, Key, in_port, output, push_vlan, recirc, set_masked, trunc, vlan
+from lib.ovs import POP_VLAN, Act, Key, ct, in_port, output, push_vlan, recirc, set_masked, trunc, vlan
 from traffic import ALL, DST, SPORT, SRC, exact, masked, match
 
 OUT = output(2)
@@ -32,6 +32,8 @@ class Packets:
     # The most that it may cost, relative to C.
     target: float = None
     lookups: int = 1
+    # Makes ready what is not a flow; has the datapath.
+    prepare: Callable = None
 
 
 @dataclass
@@ -93,6 +95,47 @@ def recirculation(depth):
             yield key, mask, OUT if i == depth else recirc(i + 1)
 
     return flows
+
+
+# Bits of CT_STATE.
+NEW, ESTABLISHED, TRACKED = 1, 2, 0x20
+LOOK, COMMIT = ct(zone=1), ct(commit=True, zone=1)
+
+
+def firewall():
+    """Packets are tracked, looked up again, and connections committed that are new."""
+    yield *match(dst=(DST, ALL)), LOOK + recirc(1)
+    for state, actions in ((NEW, COMMIT + OUT), (ESTABLISHED, OUT)):
+        key, mask = match(dst=(DST, ALL), recirc=1)
+        yield key + u32(Key.CT_STATE, TRACKED | state), mask + u32(Key.CT_STATE, TRACKED | NEW | ESTABLISHED), actions
+
+
+def unchecked(frame):
+    """The frame without the checksum of UDP, which connection tracking looks at."""
+    return frame[:40] + bytes(2) + frame[42:]
+
+
+def connections(count):
+    return lambda: b"".join(unchecked(traffic.frame(sport=1024 + i)) for i in range(count))
+
+
+def udp_timeout(seconds):
+    import kernel  # pylint: disable=import-outside-toplevel
+
+    kernel.sysctl("net/netfilter/nf_conntrack_udp_timeout", seconds)
+
+
+def established(count):
+    """Connections that have seen an answer."""
+
+    def prepare(dp):
+        udp_timeout(600)
+        key = match()[0]
+        for i in range(1024, 1024 + count):
+            there, back = traffic.frame(sport=i), traffic.frame(DST, SRC, traffic.DPORT, i)
+            dp.send(dp.execute(unchecked(data)[:60], key, actions) for data, actions in ((there, COMMIT), (back, LOOK)))
+
+    return prepare
 
 
 def tagged_frame():
@@ -238,6 +281,12 @@ CASES = [
     Requests("64 masks", put_64_masks, {"put": "ns"}, targets={"put": 1 / 3}),
     Requests("200,000 flows", table(200000, True), TABLE, targets={"memory": 0.45, "dump terse": 0.40}),
     # And the others.
+    *(
+        Packets(f"{n:,} established connection{'s'[:n > 1]}", firewall, connections(n), lookups=2, prepare=established(n))
+        for n in (1, 1000)
+    ),
+    # Each connection is over as soon as it is committed, so that the next packet makes another.
+    Packets("new connections", firewall, connections(1000), lookups=2, prepare=lambda _: udp_timeout(0)),
     Requests("10,000 flows", table(10000, False), {k: v for k, v in TABLE.items() if k != "memory"}),
     Requests("no flow", misses, {"queue": "ns", "queue and read": "ns"}, upcalls=True),
     Requests("packets from user space", execute, {"execute": "ns"}),

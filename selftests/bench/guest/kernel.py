@@ -37,10 +37,14 @@ def rmmod(name):
             time.sleep(0.01)
 
 
+def sysctl(name, value):
+    with open(f"/proc/sys/{name}", "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
 def up(device):
     """Brings a device up that nothing but the datapath sends by."""
-    with open(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6", "w", encoding="ascii") as file:
-        file.write("1")
+    sysctl(f"net/ipv6/conf/{device}/disable_ipv6", 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         request = bytearray(struct.pack("=16sH22x", device.encode(), 0))
         fcntl.ioctl(sock, SIOCGIFFLAGS, request)

@@ -68,6 +68,8 @@ def once(case, dp, upcalls, injector):
     """{metric: value} with a datapath."""
     if not isinstance(case, Packets):
         return case.run(dp, upcalls, injector)
+    if case.prepare:
+        case.prepare(dp)
     dp.send(dp.put(*flow) for flow in case.flows())
     return {"": packets(case, injector, dp)}
 
