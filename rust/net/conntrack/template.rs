@@ -18,7 +18,8 @@ use core::{
 use kernel::{
     error::to_result,
     prelude::*,
-    str::CStrExt, //
+    str::CStrExt,
+    sync::rcu, //
 };
 
 /// What a template is to say.
@@ -150,6 +151,8 @@ impl Template {
 impl Drop for Template {
     fn drop(&mut self) {
         if self.has_helper() {
+            // The module that goes with it is looked for in a list that RCU protects.
+            let _guard = rcu::read_lock();
             // SAFETY: By the type invariant this gives back the references to the modules.
             unsafe {
                 if self.nat {
