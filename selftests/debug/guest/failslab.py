@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest"))
 # pylint: disable=wrong-import-position
 from lib import net, overlay, ovs, packet, tracing
+from lib.conntrack import TimeoutPolicy
 from lib.ktap import add, defer, equal, find_module, main, true
 from lib.netlink import ACK, DUMP, ECHO, NLMSG_DONE, NLMSG_ERROR, PATIENCE, REPLACE, Error, Socket, attr, nest, string, u16, u32
 from lib.ovs import CREATE, DEL, DP, EXECUTE, FLOW, GET, NEW, PACKET, SET, VPORT, Act, Datapath, Dp, Fl, Key, Pk, Vp, ct, output
@@ -121,7 +122,8 @@ def state():
                     found.append((METER, meter.get(1)))
                 except Error as error:
                     found.append((METER, error.errno))
-            found.append((LIMITS, nl.request(LIMITS, LIMITS_GET, message.dp_ifindex)[0].get(1)))
+            limits_of_zones = nl.request(LIMITS, LIMITS_GET, message.dp_ifindex)[0].get(1)
+            found.append((LIMITS, [limit[:2] for limit in struct.iter_unpack("=iII", limits_of_zones)]))
     finally:
         nl.close()
     return found, sorted(os.listdir("/sys/class/net"))
@@ -192,6 +194,8 @@ def setup():
     net.up("int0")
     for family in (DP, VPORT, FLOW, PACKET, METER, LIMITS):
         dp.nl.family(family)
+    dp.request(LIMITS, LIMITS_SET, limit_attrs((10, 100)))
+    TimeoutPolicy("slow", 100, 100)
     defer(no_connections)
 
 
@@ -251,11 +255,15 @@ LISTS = {
     "connections": COMMIT + output(1) + attr(Act.CT_CLEAR) + ct(zone=6) + ovs.recirc(8),
     "a helper": ct(commit=True, zone=7, helper="ftp") + output(1),
     "translation": ct(commit=True, zone=8, nat=NAT) + output(1),
+    "a helper and translation": ct(commit=True, zone=7, helper="ftp", nat=NAT) + output(1),
+    "a timeout policy": ct(commit=True, zone=9, timeout="slow", eventmask=1) + output(1),
+    "a limited zone": ct(commit=True, zone=10) + output(1),
+    "connections by force": ct(commit=True, zone=11) + output(1) + ct(force=True, zone=11, mark=(1, 1)) + output(1),
     "user space": ovs.userspace(PID, ovs.userdata(b"12345678"), attr(4), u32(3, 4)) + output(1),
     "a tunnel": overlay.set_tunnel(*TUNNEL) + output(4) + overlay.set_tunnel(*TUNNEL, overlay.gbp(7)) + output(4),
 }
-TCP_LISTS = ("a helper",)
-TRACKED = ("connections", "a helper", "translation")
+TCP_LISTS = ("a helper", "a helper and translation")
+TRACKED = (*TCP_LISTS, "connections", "translation", "a timeout policy", "a limited zone", "connections by force")
 
 
 def flow():
