@@ -11,8 +11,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest"))
 # pylint: disable=wrong-import-position
-from lib import net, ovs
-from lib.chance import Chance
+from lib import net, ovs, packet
+from lib.chance import ARP, IPV4, IPV6, PROTOCOLS, REST, Chance
 from lib.fuzzer import Fuzzer
 from lib.ktap import Failure, cleanup, equal, main, pending, test, true
 from lib.mangle import DEVICES, Mangle
@@ -21,8 +21,8 @@ from lib.ovs import DP, FLOW, GET, NEW, VPORT, Datapath, Dp, Fl, Key, Pk, Vp
 
 ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
-# Rounds before the modules are changed, and of each round flows, packets and messages.
-BATCH, FLOWS, PACKETS, MESSAGES = 20, 40, 1000, 100
+# Rounds before the modules are changed, and of each round actions for connections, flows, packets and messages.
+BATCH, TRACKED, FLOWS, PACKETS, MESSAGES = 20, 100, 40, 1000, 100
 STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch/openvswitch.ko"
 METER, METER_SET = "ovs_meter", 2
 mangle = None
@@ -86,12 +86,31 @@ class Round:
         self.found.append((what, value))
 
     def run(self):
+        self.tracking()
         self.flows()
         self.packets()
         self.dumps()
         self.messages()
         self.dumps()
         return self.found
+
+    def tracking(self):
+        """CT with any arguments: the errno, or how it is dumped."""
+        chance = Chance(self.seed, ())
+        ends = ovs.in_port(1) + ovs.eth()
+        for i in range(TRACKED):
+            kind, proto = chance.random.choice((IPV4, IPV4, IPV6, IPV6, ARP)), chance.random.choice((packet.TCP, packet.UDP, 89))
+            key = ends + ovs.eth_type(kind) + {IPV4: ovs.ipv4(proto=proto), IPV6: ovs.ipv6(proto=proto), ARP: REST[ARP]}[kind]
+            if kind != ARP and proto in PROTOCOLS:
+                key += ovs.ports(PROTOCOLS[proto], 1, 2)
+            actions = chance.tracking(kind)
+            try:
+                self.dp.request(FLOW, NEW, attr(Fl.KEY, key), attr(Fl.ACTIONS, actions), flags=CREATE)
+                result = self.dp.flows()[0].get(Fl.ACTIONS)
+            except Error as error:
+                result = error.errno
+            self.dp.flush()
+            self.note(f"tracking {i}: {kind:x} {proto} {actions.hex()}", result)
 
     def flows(self):
         chance = Chance(self.seed, list(range(1, 8)), (), self.nl.pid, repeatable=True)
@@ -160,8 +179,8 @@ class Round:
             for data in self.nl.receive():
                 size, kind, flags, seq, _ = struct.unpack_from("=IHHII", data)
                 if kind in (2, 3):
-                    got.append(("end", struct.unpack_from("=i", data, 16)[0]))
-                    return got
+                    # The kernel's module dumps flows in an order that is by chance.
+                    return [*sorted(got), ("end", struct.unpack_from("=i", data, 16)[0])]
                 message = Message(data)
                 attrs = sorted((k, v) for k, v in message.attrs if not self.volatile(kind, k))
                 got.append((message.cmd, seq == self.nl.seq, attrs))

@@ -6,7 +6,7 @@ import struct
 
 from lib import overlay, ovs, packet
 from lib.netlink import attr, nest, u16, u32
-from lib.ovs import Act, Key, output
+from lib.ovs import Act, Ct, Key, output
 
 ALL = 0xFFFFFFFF
 NSH_HEADER = nest(Key.NSH, attr(1, bytes((0, 63, 1, 3, 0, 0, 1, 5))), attr(2, bytes(16)))
@@ -16,6 +16,10 @@ PROTOCOLS = {packet.TCP: Key.TCP, packet.UDP: Key.UDP, packet.SCTP: Key.SCTP}
 # What must be in a key with an ethertype, or a protocol.
 REST = {ARP: ovs.arp(op=1), MPLS: attr(Key.MPLS, b"\0\1\1\x40"), NSH: NSH_HEADER}
 NESTED = 0x8000
+# How long the arguments of CT and NAT are, from the first on, or which values they have.
+ADDRESS = -1
+CT_LENGTHS = 0, 2, 8, 32, (b"ftp\0", b"ftp\0x", b"ftp", b"sip\0", b"\0", b"x" * 16, b"x" * 17), (b"", b"\4\0\1\0"), 0, 4, (b"name\0", b"a\0b", b"a", b"\0", b"x" * 32)
+NAT_LENGTHS = 0, 0, ADDRESS, ADDRESS, 2, 2, 0, 0, 0
 
 
 class Chance:
@@ -187,6 +191,27 @@ class Chance:
         if chance.randrange(2):
             some += [u16(5, 1024), u16(6, 1100)]
         return nest(6, *some)
+
+    def tracking(self, kind):
+        """CT with any arguments, also such as are refused."""
+        some = self.some(lambda: nest(Ct.NAT, *self.some(lambda: self.argument(NAT_LENGTHS, kind))), lambda: self.argument(CT_LENGTHS, kind))
+        return nest(Act.CT, *([attr(Ct.COMMIT)] if self.random.randrange(2) else []), *some)
+
+    def some(self, *choices):
+        return [self.random.choice(choices)() for _ in range(self.random.randrange(4))]
+
+    def argument(self, lengths, kind):
+        """One of these attributes, mostly as long as it should be."""
+        chance = self.random
+        which = chance.randrange(len(lengths) + 1)
+        size = dict(enumerate(lengths, 1)).get(which, 0)
+        if size == ADDRESS:
+            size = 16 if kind == IPV6 else 4
+        if isinstance(size, tuple):
+            return attr(which, chance.choice(size))
+        if chance.randrange(12) == 0:
+            size = chance.choice((0, 1, 2, 4, 8, 16, 33))
+        return attr(which, bytes(chance.choice((0, 0, 1, 255)) for _ in range(size)))
 
     def nested(self, kind, proto, depth):
         chance = self.random
