@@ -11,7 +11,7 @@ import tempfile
 from lib import net, ovs, packet
 from lib.ktap import equal, main, test, true
 from lib.net import Wire
-from lib.switch import PORTS, Upcalld, dropped, expect, flooded, frame, learn, reaches, setup, station, wires
+from lib.switch import PORTS, Upcalld, dropped, expect, flooded, frame, learn, reaches, report, setup, station, wires
 
 dp = None
 
@@ -277,6 +277,41 @@ def flow_file():
     net.wait_for(lambda: not arrives(data, 1, 2), "the rule of the port that is gone")
     dp.add("p3", number=3)
     net.wait_for(lambda: arrives(data, 1, 2), "the rule is back with its port")
+
+
+@test
+def asked_by_flows():
+    """packets that a flow sends up go to the policy, by what the flow gives along"""
+    # Any number: the datapath chooses by processor.
+    controller = "controller(reason=1,dont_send=0,continuation=0,recirc_id=1,rule_cookie=0x1,controller_id=0,max_len=65535)"
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+        file.write(f"in_port=p1 userspace(pid=4294967295,{controller}),p2\nin_port=p3 userspace(pid=4294967295,userdata(0102)),p2\n")
+        file.flush()
+        Upcalld("--flows", file.name)
+    for port in (1, 1, 3):
+        expect(frame(station(port), station(2)), port, 2)
+
+    def counted():
+        counts = report()["counts"]
+        return (counts["misses"], counts["actions"], counts["bad"]) == (2, 2, 1)
+
+    net.wait_for(counted, "all are counted")
+
+
+@test
+def strays():
+    """flows with an identifier of ours that nobody knows of are removed, those of others are not; lost ones are given up"""
+    Upcalld("--max-idle", "60")
+    learn(1, 1)
+    ours = subprocess.run(["dpctl", "-m", "dump-flows", "dp0"], capture_output=True, text=True, timeout=60, check=True).stdout[:13]
+    for begin, match in ((ours, "eth_type(0x88b5)"), ("ufid:00000001", "eth_type(0x88b6)")):
+        net.run("dpctl", "add-flow", "dp0", f"{begin}-0000-0000-0000-000000000001,in_port(4),eth(),{match}", "drop")
+    net.wait_for(lambda: report()["counts"]["strays"] == 1, "the stray is removed")
+    net.wait_for(lambda: "0x88b5" not in net.run("dpctl", "dump-flows", "dp0"), "the stray is gone")
+    true("0x88b6" in net.run("dpctl", "dump-flows", "dp0"), "another's flow is gone")
+    net.run("dpctl", "del-flows", "dp0")
+    net.wait_for(lambda: report()["counts"]["vanished"] == 1, "the flow that the datapath has lost is given up")
+    equal(report()["flows"]["current"], 0, "flows")
 
 
 def datagram(port, dst=packet.B4):

@@ -13,9 +13,11 @@ use super::{
     policy::{
         Asked,
         Decision,
-        Miss, //
+        Miss,
+        Policy, //
     },
     shared::Shared,
+    stats::Counters,
     time::{
         self,
         Millis, //
@@ -220,7 +222,7 @@ fn answer(
     match upcall.kind {
         UpcallKind::Miss => shared.counters.misses.count(),
         UpcallKind::Action => {
-            let actions = asked(shared, upcall, &key);
+            let actions = asked(&shared.counters, &*shared.policy, upcall, &key);
             return execute(shared, port, upcall, &actions, batch);
         }
     }
@@ -254,14 +256,14 @@ fn answer(
 }
 
 /// What the policy says to a packet that a flow has asked about.
-fn asked(shared: &Shared, upcall: &Upcall<'_>, key: &Key) -> Actions {
+fn asked(counters: &Counters, policy: &dyn Policy, upcall: &Upcall<'_>, key: &Key) -> Actions {
     let userdata = upcall.userdata.unwrap_or_default();
     let class = Class::of(userdata);
     match class {
-        Some(_) => shared.counters.actions.count(),
-        None => shared.counters.bad.count(),
+        Some(_) => counters.actions.count(),
+        None => counters.bad.count(),
     }
-    shared.policy.asked(&Asked {
+    policy.asked(&Asked {
         class,
         userdata,
         key,
@@ -346,4 +348,85 @@ fn put(shared: &Shared, flow: &Flow, key: &Key) -> client::Result<Request> {
         ..FlowPut::default()
     };
     shared.families.new_flow(shared.dp_ifindex, &put)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            actions::Builder,
+            policy::{
+                Installed,
+                Port,
+                Verdict, //
+            },
+        },
+        *,
+    };
+    use crate::cookie;
+
+    /// Answers what flows ask about, and nothing else.
+    struct Answers;
+
+    impl Policy for Answers {
+        fn decide(&self, _miss: &Miss<'_>) -> Decision {
+            unreachable!("nothing was missed")
+        }
+
+        fn asked(&self, packet: &Asked<'_>) -> Actions {
+            assert_eq!(packet.packet, [3; 14]);
+            assert_eq!(packet.key.in_port, 5);
+            assert_eq!(packet.actions, Some(&[1][..]));
+            assert_eq!(packet.egress_tunnel, Some(&[2][..]));
+            let port = match packet.class {
+                Some(_) => 7,
+                None => u32::try_from(packet.userdata.len()).unwrap(),
+            };
+            Builder::new().output(port).build()
+        }
+
+        fn revalidate(&self, _flow: &Installed<'_>, _now: Millis) -> Verdict {
+            Verdict::Keep
+        }
+
+        fn generation(&self) -> u64 {
+            0
+        }
+
+        fn port_added(&self, _port: &Port) {}
+
+        fn port_removed(&self, _number: u32) {}
+    }
+
+    #[test]
+    fn what_flows_ask_about_is_answered_by_the_policy() {
+        let counters = Counters::default();
+        let key = Key {
+            in_port: 5,
+            ..Key::ZERO
+        };
+        let ask = |userdata| {
+            let upcall = Upcall {
+                kind: UpcallKind::Action,
+                dp_ifindex: 1,
+                key: &[],
+                packet: &[3; 14],
+                userdata,
+                egress_tunnel: Some(&[2]),
+                actions: Some(&[1]),
+                mru: None,
+                len: None,
+                hash: None,
+            };
+            asked(&counters, &Answers, &upcall, &key)
+        };
+        let output = |port| Builder::new().output(port).build();
+        // A cookie of a slow path.
+        let mut slow_path = [0; cookie::LEN];
+        slow_path[..2].copy_from_slice(&2_u16.to_ne_bytes());
+        assert_eq!(ask(Some(&slow_path)), output(7));
+        assert_eq!(ask(Some(&[1, 2, 3])), output(3));
+        assert_eq!(ask(None), output(0));
+        assert_eq!((counters.actions.get(), counters.bad.get()), (1, 2));
+    }
 }
