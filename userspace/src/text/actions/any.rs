@@ -3,6 +3,7 @@
 //! Random actions, of which a text tells everything.
 
 use super::parse::percent_probability;
+use crate::cookie;
 use crate::text::key::any as key_any;
 use odp::nlattr::{
     F_NESTED,
@@ -198,14 +199,45 @@ fn ct() -> impl Strategy<Value = Bytes> {
     })
 }
 
-/// USERSPACE with data that is no cookie of Open vSwitch's.
-fn userspace() -> impl Strategy<Value = Bytes> {
-    let data = vec(any::<u8>(), 0..64).prop_map(|mut data| {
-        if data.len() == 48 {
-            data.pop();
+/// A cookie of Open vSwitch's, with all that its text tells of.
+fn cookie() -> impl Strategy<Value = Bytes> {
+    let parts = (1..=5_u16, vec(any::<u8>(), cookie::LEN), 0..3_u32);
+    parts.prop_map(|(class, bytes, direction)| {
+        let mut data = vec![0; cookie::LEN];
+        data[..2].copy_from_slice(&class.to_ne_bytes());
+        let told: &[(usize, usize)] = match class {
+            1 => &[(24, 26), (28, 32)],
+            2 => &[(28, 32)],
+            3 => &[(24, 26), (28, 44)],
+            4 => &[(24, 28)],
+            _ => &[(24, 44)],
+        };
+        for &(from, to) in told {
+            data[from..to].copy_from_slice(&bytes[from..to]);
         }
-        attr(userspace_attr::USERDATA, data)
-    });
+        match class {
+            // A tag is there unless all of it is zero.
+            1 => {
+                data[24] &= 0xef;
+                if data[24..26] != [0, 0] {
+                    data[24] |= 0x10;
+                }
+            }
+            // There are seven reasons.
+            2 => {
+                let reasons = u32::from(bytes[28] & 0x7f);
+                data[28..32].copy_from_slice(&reasons.to_ne_bytes());
+            }
+            3 => data[44..48].copy_from_slice(&direction.to_ne_bytes()),
+            _ => {}
+        }
+        data
+    })
+}
+
+fn userspace() -> impl Strategy<Value = Bytes> {
+    let other = vec(any::<u8>(), 0..64).prop_filter("no cookie", |data| data.len() != cookie::LEN);
+    let data = prop_oneof![other, cookie()].prop_map(|data| attr(userspace_attr::USERDATA, data));
     let parts = (
         native(userspace_attr::PID),
         option::of(data),

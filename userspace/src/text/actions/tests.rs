@@ -8,7 +8,10 @@ use super::{
     parse, //
 };
 use crate::text::Ports;
-use odp::nlattr::Writer;
+use odp::nlattr::{
+    Attrs,
+    Writer, //
+};
 use odp::uapi::{
     action_attr,
     key_attr, //
@@ -21,6 +24,12 @@ use proptest::prelude::{
     prop_assert_eq,
     proptest, //
 };
+use proptest::strategy::{
+    Strategy,
+    ValueTree, //
+};
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 
 fn text(actions: &[u8]) -> String {
     let mut out = String::new();
@@ -155,6 +164,22 @@ fn nonsense_is_refused() {
     }
     // Nesting without end must not overflow the stack.
     parse(&"clone(".repeat(100_000), None).unwrap_err();
+}
+
+#[test]
+fn all_actions_are_tried() {
+    let mut runner = TestRunner::deterministic();
+    let mut kinds = BTreeSet::new();
+    let any = any::action();
+    let known = (1..=action_attr::MAX).collect();
+    for _ in 0..100_000 {
+        if kinds == known {
+            return;
+        }
+        let action = any.new_tree(&mut runner).unwrap().current();
+        kinds.extend(Attrs::new(&action).map(|attr| attr.kind()));
+    }
+    assert_eq!(kinds, known);
 }
 
 proptest! {

@@ -34,7 +34,9 @@ pub(crate) fn put(attrs: &[Masked]) -> (Vec<u8>, Vec<u8>) {
 
 /// Any attribute.
 pub(crate) fn attr() -> impl Strategy<Value = Masked> {
-    let leaf = prop_oneof![6 => plain(), 1 => tunnel(), 1 => nsh(), 1 => mpls()];
+    // There is no name for the headers of an IPv6 packet.
+    let nameless = number(key_attr::IPV6_EXTHDRS, 2);
+    let leaf = prop_oneof![6 => plain(), 1 => tunnel(), 1 => nsh(), 1 => mpls(), 1 => nameless];
     leaf.prop_recursive(3, 8, 4, |inner| {
         vec(inner, 0..4).prop_map(|attrs| {
             let (key, mask) = put(&attrs);

@@ -7,6 +7,9 @@ use crate::text::Ports;
 use crate::text::scan::Result;
 use odp::nlattr::Writer;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 
 /// The text of what `text` says.
 fn again(text: &str, verbose: bool) -> Result<String> {
@@ -155,6 +158,23 @@ fn wrong_lengths_are_told() {
     out.clear();
     format(&mut out, &[8, 0, 20, 0, 5, 0, 0, 0, 1], &[], None, false);
     assert_eq!(out, "recirc_id(0x5),***1 leftover bytes*** (01)");
+}
+
+#[test]
+fn all_attributes_are_tried() {
+    let mut runner = TestRunner::deterministic();
+    let mut kinds = BTreeSet::new();
+    let any = any::attr();
+    // The kernel keeps one for itself.
+    let known = (1..=key_attr::MAX).filter(|kind| *kind != key_attr::TUNNEL_INFO);
+    let known = known.collect();
+    for _ in 0..100_000 {
+        if kinds == known {
+            return;
+        }
+        kinds.insert(any.new_tree(&mut runner).unwrap().current().0);
+    }
+    assert_eq!(kinds, known);
 }
 
 proptest! {
