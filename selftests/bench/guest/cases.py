@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 import traffic
-from lib.netlink import attr, be16, nest, u32
+from lib import overlay
+from lib.netlink import attr, be16, nest, u8, u32
 from lib.ovs import POP_VLAN, Act, Key, ct, in_port, output, push_vlan, recirc, set_masked, trunc, vlan
 from traffic import ALL, DST, SPORT, SRC, exact, masked, match
 
@@ -136,6 +137,29 @@ def established(count):
             dp.send(dp.execute(unchecked(data)[:60], key, actions) for data, actions in ((there, COMMIT), (back, LOOK)))
 
     return prepare
+
+
+# Of each kind of tunnels, what makes a device take the keys that packets bring, and its UDP port.
+TUNNELS = {"vxlan": (u8(25, 1), be16(15, 4789)), "geneve": (attr(6), be16(5, 6081))}
+THROUGH = 6
+
+
+def tunnel(kind):
+    """A port through which packets go into an UDP tunnel, and out by the second device."""
+
+    def prepare(dp):
+        import kernel  # pylint: disable=import-outside-toplevel
+
+        kernel.add_link(kind, kind, *TUNNELS[kind])
+        kernel.up(kind)
+        kernel.address("dummy1", "172.31.0.1")
+        dp.add(kind, THROUGH)
+
+    return prepare
+
+
+def into_tunnel(*more):
+    return one_flow(overlay.set_tunnel(overlay.number(7), overlay.dst("172.31.0.2"), overlay.ttl(64), *more), output(THROUGH))
 
 
 def tagged_frame():
@@ -286,6 +310,9 @@ CASES = [
         for n in (1, 1000)
     ),
     # Each connection is over as soon as it is committed, so that the next packet makes another.
+    Packets("vxlan", into_tunnel(), one_frame, prepare=tunnel("vxlan")),
+    Packets("geneve", into_tunnel(), one_frame, prepare=tunnel("geneve")),
+    Packets("geneve, 64 bytes of options", into_tunnel(overlay.geneve(overlay.geneve_option(3, bytes(60)))), one_frame, prepare=tunnel("geneve")),
     Packets("new connections", firewall, connections(1000), lookups=2, prepare=lambda _: udp_timeout(0)),
     Requests("10,000 flows", table(10000, False), {k: v for k, v in TABLE.items() if k != "memory"}),
     Requests("no flow", misses, {"queue": "ns", "queue and read": "ns"}, upcalls=True),

@@ -28,10 +28,13 @@ class Datapath:
         answer = self.nl.request(DP, NEW, 0, string(Dp.NAME, "bench"), u32(Dp.UPCALL_PID, 0), u32(Dp.USER_FEATURES, 2), flags=ECHO)
         self.ifindex = answer[0].dp_ifindex
         for number, device in enumerate(devices, 1):
-            self.nl.request(
-                VPORT, NEW, self.ifindex, string(Vp.NAME, device), u32(Vp.TYPE, Vp.NETDEV),
-                u32(Vp.PORT_NO, number), u32(Vp.UPCALL_PID, upcalls),
-            )
+            self.add(device, number, upcalls)
+
+    def add(self, device, number, upcalls=0):
+        self.nl.request(
+            VPORT, NEW, self.ifindex, string(Vp.NAME, device), u32(Vp.TYPE, Vp.NETDEV),
+            u32(Vp.PORT_NO, number), u32(Vp.UPCALL_PID, upcalls),
+        )
 
     def close(self):
         self.nl.request(DP, DEL, self.ifindex)

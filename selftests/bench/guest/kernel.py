@@ -9,8 +9,11 @@ import socket
 import struct
 import time
 
+from lib.netlink import ACK, CREATE, REQUEST, nest, string
+
 FINIT_MODULE, DELETE_MODULE = 313, 176
-SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
+SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8913, 0x8914, 0x8916, 1
+RTM_NEWLINK, IFLA_IFNAME, IFLA_LINKINFO = 16, 3, 18
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,6 +54,26 @@ def up(device):
         flags = struct.unpack_from("=H", request, 16)[0]
         struct.pack_into("=H", request, 16, flags | IFF_UP)
         fcntl.ioctl(sock, SIOCSIFFLAGS, request)
+
+
+def address(device, text):
+    """Gives a device an IPv4 address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = struct.pack("=16sHH4s16x", device.encode(), socket.AF_INET, 0, socket.inet_aton(text))
+        fcntl.ioctl(sock, SIOCSIFADDR, request)
+
+
+def add_link(name, kind, *data):
+    """Makes a device, by attributes for its driver, unless it is there."""
+    if name in (device for _, device in socket.if_nameindex()):
+        return
+    info = nest(IFLA_LINKINFO, string(1, kind), nest(2, *data))
+    body = bytes(16) + string(IFLA_IFNAME, name) + info
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as sock:
+        sock.send(struct.pack("=IHHII", 16 + len(body), RTM_NEWLINK, REQUEST | ACK | CREATE, 0, 0) + body)
+        code = struct.unpack_from("=i", sock.recv(8192), 16)[0]
+    if code:
+        raise OSError(-code, f"{name}: {os.strerror(-code)}")
 
 
 def sent(device):
