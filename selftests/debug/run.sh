@@ -19,7 +19,7 @@ mkdir -p "$logs"
 
 "$OVS_WORKSHOP/setup.sh"
 OVS_UML=$("$enter" "$OVS_WORKSHOP/uml.sh" "$here/debug/debug.config" CC=clang-19)
-export OVS_UML OVS_PASS=OVS_UML
+export OVS_UML OVS_PASS='OVS_UML OVS_CPUS'
 "$OVS_WORKSHOP/make.sh" modules >/dev/null
 "$OVS_WORKSHOP/make.sh" userspace >/dev/null
 OVS_PASS=SEED "$enter" "$OVS_WORKSHOP/build.sh" vectors
