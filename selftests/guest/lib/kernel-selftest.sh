@@ -60,6 +60,8 @@ run_on_stock() {
 	ktap_diag "on the C module, once for this kernel: ${missing[*]}"
 	load_stock || fatal "the stock module does not load"
 	for name in "${missing[@]}"; do
+		# Those that are still missing get their turn in the next run.
+		[ $SECONDS -lt 420 ] || break
 		run_case "$name"
 		echo "$name $outcome" >>$kept
 		ktap_diag "C: $name: $outcome, $took s"
@@ -83,6 +85,7 @@ kernel_cases() {
 	for name in "$@"; do
 		run_case "$name"
 		theirs=$(stock_result "$name")
+		theirs=${theirs:-not run yet}
 		case $theirs/$outcome in
 		*/ok)
 			ok "$name (C: $theirs)"
