@@ -31,7 +31,9 @@ def reset():
 
 def state():
     """What there is."""
-    return [net.run(OURS, "show"), *(sorted(net.run(OURS, "dump-flows", name[7:]).splitlines()) for name in net.run(OURS, "dump-dps").split())]
+    names = [name[7:] for name in net.run(OURS, "dump-dps").split()]
+    limits = [net.run(OURS, "ct-get-limits", name) for name in names]
+    return [net.run(OURS, "show"), limits, *(sorted(net.run(OURS, "dump-flows", name).splitlines()) for name in names)]
 
 
 def setup():
@@ -86,6 +88,11 @@ CHANGES = (
     ("add-dp", "dp1", "nothing"), ("add-dp", ""), ("add-dp", "averyveryverylongname"), ("add-dp", "dp1", "int1,type=internal", "p3"),
     ("--read-only", "add-dp", "dp1"),
     ("del-dp",), ("del-dp", "dp0"), ("del-dp", "nothing"), ("del-dp", "dp0", "x"), ("del-dp", "system@dp0"), ("del-dp", "p1"),
+    ("add-if",), ("add-if", "dp0"), ("add-if", "dp0", "p3"), ("add-if", "dp0", "p1"), ("add-if", "dp0", "nothing"), ("add-if", "nothing", "p3"),
+    ("add-if", "dp0", "p3,port_no=9"), ("add-if", "dp0", "p3,port_no=1"), ("add-if", "dp0", "int1,type=internal", "nothing", "p3"),
+    ("add-if", "dp0", "p3,type=nonsense"), ("add-if", "dp0", "p3,x=y"), ("add-if", "dp0", "p3,port_no=x"), ("add-if", "dp0", "p3,port_no"),
+    ("set-if",), ("set-if", "dp0", "p1"), ("set-if", "dp0", "p1,type=internal"), ("set-if", "dp0", "p1,port_no=1"), ("set-if", "dp0", "p1,port_no=7"),
+    ("set-if", "dp0", "nothing"), ("set-if", "dp0", "int0,type=internal"), ("set-if", "dp0", "p1,x=y"),
 )
 
 for case in READ_ONLY:

@@ -17,7 +17,7 @@ def call(program, *args, text=None):
 
 def errors(text):
     """Errors without the program's name, lines of a log, and what our module says besides."""
-    lines = [line for line in text.splitlines() if not re.match(r"[0-9T:.-]+Z\|[0-9]+\|", line)]
+    lines = [line for line in text.splitlines() if not re.match(r"[0-9T:.-]+Z\|[0-9]+\||\[[A-Z]+ +dpctl", line)]
     lines = [re.sub(r"^(ovs-)?dpctl: ", "", line) for line in lines]
     return [re.sub(r"(\([A-Z][A-Za-z ]*\)): .*", r"\1", line) for line in lines]
 
