@@ -147,7 +147,7 @@ impl Fuzzer {
                 let len = *random.choice(&[0, 1, 2, 3, 4, 5, 8, 12, 16, 28, 40, 255, 1000]);
                 return (0..len).map(|_| random.next() as u8).collect();
             }
-            1 | 2 | 3 if !data.is_empty() => {
+            1..=3 if !data.is_empty() => {
                 let size = (*random.choice(&[1, 2, 4])).min(data.len());
                 let at = random.below(data.len() + 1 - size);
                 let mut number = random.choice(&NUMBERS).to_le_bytes();
