@@ -20,5 +20,5 @@ defer ip link del e1
 check "once, for the caches" churn 100
 leak_snapshot
 check "1000 datapaths with ports and flows, under traffic" churn 1000
-check "no memory stays behind" leak_check 1000
+check "no memory stays behind" leak_check 1000 churn 1000
 is "no device stays behind" "$(echo /sys/class/net/*)" "/sys/class/net/e1 /sys/class/net/lo /sys/class/net/p1"

@@ -11,6 +11,10 @@ cycles() {
 	python3 "$(dirname "$0")/lib/cycle.py" "$@"
 }
 
+all_cycles() {
+	cycles deletion 100 && cycles devices 25 && cycles namespace 25
+}
+
 world() {
 	ls /sys/class/net
 	ip netns list
@@ -33,5 +37,5 @@ leak_snapshot
 check "100 cycles that end by deletion of the datapath" cycles deletion 100
 check "25 cycles that end by devices that vanish" cycles devices 25
 check "25 cycles that end by the namespace" cycles namespace 25
-check "no memory stays behind" leak_check 150
+check "no memory stays behind" leak_check 150 all_cycles
 is "no device, namespace, module or socket stays behind" "$(world)" "$before"

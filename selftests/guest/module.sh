@@ -28,4 +28,4 @@ load nf_nat nf_conncount nsh psample || fatal "what it uses does not load"
 check "ten times" cycles 10
 leak_snapshot
 cycles 150
-check "150 times leave no memory behind" leak_check 150
+check "150 times leave no memory behind" leak_check 150 cycles 150

@@ -4,12 +4,14 @@
 # Finding leaks of kernel memory by what grows with repetition. Sourced by
 # ktap.sh. Do the thing once first, so that caches are warm, then:
 #
+#	things() { for i in $(seq 150); do thing; done; }
 #	leak_snapshot
-#	for i in $(seq 150); do thing; done
-#	check "does not leak" leak_check 150
+#	things
+#	check "does not leak" leak_check 150 things
 #
 # A cache keeps some 60 free objects for each use of a CPU, which come and go:
-# with fewer than 150 repetitions a leak does not stand out.
+# with fewer than 150 repetitions a leak does not stand out. Now and then they
+# look like one: a leak grows by as much again.
 
 # Wait for what is freed late: RCU callbacks, work, lazily freed areas. Each
 # module removal waits for a grace period and for the callbacks before it.
@@ -39,8 +41,8 @@ leak_snapshot() {
 	leak_before=$(leak_read)
 }
 
-# leak_check N: what grew by about one object in each of N repetitions leaks.
-leak_check() {
+# leak_grown N: what grew by about one object in each of N repetitions, by name.
+leak_grown() {
 	local n=$1 after
 	leak_settle
 	after=$(leak_read)
@@ -53,8 +55,20 @@ leak_check() {
 			limit = $1 ~ /^meminfo/ ? n * 4 : 64 + n / 10
 			if ($1 == "netns" ? grown > 0 : grown >= limit) {
 				printf "%s grew from %d to %d in %d repetitions\n", $1, before[$1], $2, n
-				bad = 1
 			}
-		}
-		END { exit bad }' <(echo "$leak_before") <(echo "$after")
+		}' <(echo "$leak_before") <(echo "$after")
+}
+
+# leak_check N AGAIN...: what grew by about one object in each of N repetitions,
+# and does so when the command AGAIN repeats it N times more, leaks.
+leak_check() {
+	local n=$1 once twice
+	shift
+	once=$(leak_grown "$n")
+	[ -n "$once" ] || return 0
+	leak_snapshot
+	"$@" || return
+	twice=$(leak_grown "$n")
+	printf 'once: %s\nthen: %s\n' "$once" "${twice:-nothing}"
+	[ -z "$(join <(cut -d' ' -f1 <<<"$once" | sort) <(cut -d' ' -f1 <<<"$twice" | sort))" ]
 }
