@@ -49,7 +49,8 @@ use crate::{
         device::Name,
         genetlink::Family,
         namespace::NetId,
-        netlink::Body, //
+        netlink::Body,
+        tc, //
     },
     odp::uapi::user_features,
     sync::{
@@ -105,11 +106,15 @@ pub(crate) struct Datapath {
 }
 
 impl Datapath {
-    /// The features that user space may ask for. To share recirculation ids with tc is refused, as
-    /// it is in kernels without `NET_TC_SKB_EXT`.
+    /// The features that user space may ask for.
     pub(crate) const FEATURES: u32 = user_features::UNALIGNED
         | user_features::VPORT_PIDS
-        | user_features::DISPATCH_UPCALL_PER_CPU;
+        | user_features::DISPATCH_UPCALL_PER_CPU
+        | if tc::AVAILABLE {
+            user_features::TC_RECIRC_SHARING
+        } else {
+            0
+        };
 
     /// Makes a datapath without ports.
     pub(crate) fn new(
@@ -192,8 +197,15 @@ impl Datapath {
         self.features.load()
     }
 
-    /// Sets the features. [`Self::FEATURES`] has all that may be set.
+    /// Sets the features. [`Self::FEATURES`] has all that may be set. A datapath that goes must have
+    /// none.
     pub(crate) fn set_features(&self, features: u32, _guard: &OvsGuard) {
+        let shares = |features| features & user_features::TC_RECIRC_SHARING != 0;
+        match (shares(self.features()), shares(features)) {
+            (false, true) => tc::enable(),
+            (true, false) => tc::disable(),
+            _ => (),
+        }
         self.features.store(features);
     }
 
@@ -239,6 +251,7 @@ impl Datapath {
         self.detach_where(|port| port.port_no() != port::LOCAL, guard);
         registry.remove(self, guard);
         self.detach(port::LOCAL, guard);
+        self.set_features(0, guard);
         guard.remove(self);
     }
 

@@ -11,6 +11,7 @@
 //! - [`conntrack`]: connections that packets belong to, and translating their addresses.
 //! - [`fragment`]: cutting IP packets up on output.
 //! - [`psample`]: packets for those who collect samples.
+//! - [`tc`]: packets that tc has handled in part.
 //! - [`trace`]: tracepoints that follow packets.
 //! - [`tunnel`]: tunnel headers that come with packets.
 //! - [`autoload`]: modules that are loaded when they are needed.
@@ -29,5 +30,6 @@ pub(crate) mod psample;
 pub(crate) mod ratelimit;
 pub(crate) mod rtnetlink;
 pub(crate) mod skbuff;
+pub(crate) mod tc;
 pub(crate) mod trace;
 pub(crate) mod tunnel;

@@ -33,6 +33,7 @@
 #include <net/netfilter/nf_nat.h>
 #include <net/netns/generic.h>
 #include <net/nsh.h>
+#include <net/pkt_cls.h>
 #include <net/rtnetlink.h>
 #include <uapi/linux/openvswitch.h>
 

@@ -242,10 +242,12 @@ impl Command for New {
             },
         };
         if let Err(err) = Vport::add_internal(&dp, info.net(), params, &guard) {
+            dp.set_features(0, &guard);
             return Err(refused(info, name, err, &guard));
         }
         if let Err(err) = dp.publish(namespace.datapaths(), &mut guard) {
             dp.detach(port::LOCAL, &guard);
+            dp.set_features(0, &guard);
             return Err(err.into());
         }
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, dp_cmd::NEW)?;

@@ -12,7 +12,8 @@ use crate::{
             Manip,
             Version, //
         },
-        skbuff::SkBuff, //
+        skbuff::SkBuff,
+        tc::Tracked, //
     },
     odp::{
         extract::Cold,
@@ -55,21 +56,23 @@ fn state(ct: Connection<'_>) -> u8 {
 }
 
 /// Fills in a key, in which nothing of connection tracking is set, for a packet that came in and may
-/// have a connection already: the local stack sends such.
+/// have a connection already: the local stack sends such, and tc, which tells what it has done.
 #[inline]
-pub(crate) fn received(skb: &SkBuff, packet: &mut PacketKey) {
-    if let Some(ct) = skb.connection() {
-        received_with(ct, packet);
+pub(crate) fn received(skb: &SkBuff, packet: &mut PacketKey, by_tc: Option<&Tracked>) {
+    match (skb.connection(), by_tc) {
+        (Some(ct), by_tc) => received_with(ct, by_tc, packet),
+        (None, Some(by_tc)) => invalid(packet, by_tc.zone),
+        (None, None) => (),
     }
 }
 
 #[cold]
-fn received_with(ct: Connection<'_>, packet: &mut PacketKey) {
+fn received_with(ct: Connection<'_>, by_tc: Option<&Tracked>, packet: &mut PacketKey) {
     let mut state = state(ct);
-    if ct.has_source_nat() {
+    if ct.has_source_nat() && by_tc.is_none_or(|by_tc| by_tc.source_nat) {
         state |= ct_state::SRC_NAT;
     }
-    if ct.has_destination_nat() {
+    if ct.has_destination_nat() && by_tc.is_none_or(|by_tc| by_tc.destination_nat) {
         state |= ct_state::DST_NAT;
     }
     fill(ct, state, packet);
@@ -79,18 +82,23 @@ fn received_with(ct: Connection<'_>, packet: &mut PacketKey) {
 ///
 /// Nothing of the packet was translated yet in this zone.
 pub(super) fn tracked(skb: &SkBuff, packet: &mut PacketKey, zone: u16) {
-    let PacketKey { key, cold, .. } = packet;
-    cold.clear_conntrack(key);
+    packet.cold.clear_conntrack(&mut packet.key);
     match skb.connection() {
         Some(ct) => fill(ct, state(ct), packet),
-        None => {
-            key.ct_state = ct_state::TRACKED | ct_state::INVALID;
-            key.ct_mark = 0;
-            key.ct_orig_proto = 0;
-            key.ct_zone = zone;
-            *cold |= Cold::CT;
-        }
+        None => invalid(packet, zone),
     }
+}
+
+/// Fills in a key, in which the rare fields of connection tracking are zero, for a packet that was
+/// tracked in a zone and got no connection.
+#[inline]
+fn invalid(packet: &mut PacketKey, zone: u16) {
+    let PacketKey { key, cold, .. } = packet;
+    key.ct_state = ct_state::TRACKED | ct_state::INVALID;
+    key.ct_mark = 0;
+    key.ct_orig_proto = 0;
+    key.ct_zone = zone;
+    *cold |= Cold::CT;
 }
 
 /// Fills in a key in which the rare fields of connection tracking are zero.

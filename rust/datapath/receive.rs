@@ -24,7 +24,8 @@ use crate::{
     net::{
         errno::ENETDOWN,
         ratelimit,
-        skbuff::SkBuff, //
+        skbuff::SkBuff,
+        tc::Passed, //
     },
     odp::{
         extract::{
@@ -68,12 +69,14 @@ pub(crate) fn receive(port: &Vport, mut skb: SkBuff, bh: Bh<'_>) -> Result {
         }
         return Err(ENETDOWN);
     };
-    if let Err(err) = extract_key(&mut skb, &mut packet, port) {
+    let passed = skb.passed_by_tc();
+    if let Err(err) = extract_key(&mut skb, &mut packet, port, passed.as_ref()) {
         skb.drop_reason(Reason::NotSpecified);
         return Err(err);
     }
     let pending = Pending::new();
     let mut ctx = Context::new(port, &pending, bh);
+    ctx.mru = passed.map_or(0, |passed| passed.mru);
     process(&mut ctx, skb, &mut packet);
     pending.finish(&ctx);
     Ok(())
@@ -154,14 +157,19 @@ fn extract_tunnel(skb: &SkBuff, key: &mut Key, port: &Vport) -> u8 {
 
 /// Extracts the key of a packet that has just come in.
 #[inline(always)]
-fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result {
+fn extract_key(
+    skb: &mut SkBuff,
+    packet: &mut PacketKey,
+    port: &Vport,
+    passed: Option<&Passed>,
+) -> Result {
     let tun_proto = match skb.has_dst() {
         true => extract_tunnel(skb, &mut packet.key, port),
         false => 0,
     };
     let metadata = Metadata {
         in_port: port.port_no(),
-        recirc_id: 0,
+        recirc_id: passed.map_or(0, |passed| passed.chain),
         priority: skb.priority(),
         skb_mark: skb.mark(),
         mac_proto: mac_proto_of(skb, port),
@@ -173,7 +181,11 @@ fn extract_key(skb: &mut SkBuff, packet: &mut PacketKey, port: &Vport) -> Result
     let layout = extract::extract(key, cold, &mut Bytes(skb), &metadata)
         .map_err(|err| errno::code(err.errno()))?;
     set_layout(skb, layout)?;
-    conntrack::received(skb, packet);
+    conntrack::received(
+        skb,
+        packet,
+        passed.and_then(|passed| passed.tracked.as_ref()),
+    );
     Ok(())
 }
 

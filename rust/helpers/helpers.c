@@ -21,6 +21,7 @@
 #include "rtnetlink.c"
 #include "skbuff.c"
 #include "sync.c"
+#include "tc.c"
 #include "trace.c"
 #include "tunnel.c"
 #include "module.c"

@@ -75,8 +75,10 @@ def new_refused():
     refused(errno.EINVAL, nl.request, DP, NEW, 0, pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "dp0"), pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "lo"), pid)
-    # To share ids with tc takes a kernel with NET_TC_SKB_EXT.
-    for features in (1 << 31, 1 << 4, 0xFFFFFFFF, Feature.TC_RECIRC_SHARING):
+    unknown = [1 << 31, 1 << 4, 0xFFFFFFFF]
+    if not net.configured("NET_TC_SKB_EXT"):
+        unknown.append(Feature.TC_RECIRC_SHARING)
+    for features in unknown:
         refused(errno.EOPNOTSUPP, nl.request, DP, NEW, 0, dp, pid, u32(Dp.USER_FEATURES, features))
     refused(errno.EINVAL, nl.request, DP, NEW, 0, dp, pid, u32(Dp.MASKS_CACHE_SIZE, 3))
     refused(errno.ERANGE, nl.request, DP, NEW, 0, dp, pid, u32(Dp.MASKS_CACHE_SIZE, 8192))

@@ -4,6 +4,7 @@
 import ctypes
 import errno
 import fcntl
+import gzip
 import os
 import select
 import socket
@@ -35,6 +36,17 @@ def ip(line):
 def try_ip(line):
     """For cleanup: what is gone is gone."""
     subprocess.run(["ip", *line.split()], capture_output=True, check=False)
+
+
+def configured(option):
+    """Whether the kernel has something that it can be configured with."""
+    try:
+        with gzip.open("/proc/config.gz", "rt", encoding="ascii") as file:
+            lines = file.read()
+    except FileNotFoundError:
+        with open(f"/boot/config-{os.uname().release}", encoding="ascii") as file:
+            lines = file.read()
+    return any(line in (f"CONFIG_{option}=y", f"CONFIG_{option}=m") for line in lines.split("\n"))
 
 
 def load():
