@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Allocation flags for C functions, boxes of zeroes, and how much memory there is.
+//! Allocation flags for C functions, memory to be initialised, and how much there is.
 
 use crate::bindings;
 use kernel::{
@@ -34,6 +34,22 @@ pub(crate) fn zeroed<T: FromZeros>(flags: Flags) -> Result<KBox<T>, AllocError> 
     let zeroes = KBox::<T>::new_uninit(flags | __GFP_ZERO)?;
     // SAFETY: All bytes are zero, which is a valid value by `FromZeros`.
     Ok(unsafe { zeroes.assume_init() })
+}
+
+#[cfg(ovs_linux_7_3)]
+pub(crate) use pin_init::raw_try_init;
+
+/// Initialises a place, or tells why that is not possible.
+///
+/// # Safety
+///
+/// - `place` is valid for writing a `T`; on an error nothing is there.
+/// - What is there does not move before it is dropped.
+#[cfg(not(ovs_linux_7_3))]
+#[inline(always)]
+pub(crate) unsafe fn raw_try_init<T, E>(place: *mut T, init: impl PinInit<T, E>) -> Result<(), E> {
+    // SAFETY: Callers meet the same requirements.
+    unsafe { init.__pinned_init(place) }
 }
 
 /// The memory that the kernel can use directly, in bytes, free or not.

@@ -59,6 +59,9 @@ module! {
     ],
 }
 
+#[cfg(ovs_linux_7_3)]
+static THIS_MODULE: ThisModule = <OpenvSwitch as kernel::ModuleMetadata>::THIS_MODULE;
+
 /// The module: what it has registered.
 ///
 /// Fields are dropped in the order of their declaration, which ends what uses something before what

@@ -27,7 +27,10 @@ pub(crate) use self::{
 };
 
 use super::bh::Bh;
-use crate::bindings;
+use crate::{
+    alloc::raw_try_init,
+    bindings, //
+};
 use core::{
     alloc::Layout,
     marker::PhantomData,
@@ -188,7 +191,7 @@ impl<T: Send + Sync> PerCpu<T> {
             // SAFETY: The memory is from the per-CPU allocator and `cpu` is possible.
             let copy = unsafe { copy_of(partial.ptr, cpu) };
             // SAFETY: `copy` is memory for a `T` that is never moved.
-            unsafe { init(cpu).__pinned_init(copy)? };
+            unsafe { raw_try_init(copy, init(cpu))? };
             partial.done = cpu.wrapping_add(1);
         }
         // INVARIANT: All copies are initialised.

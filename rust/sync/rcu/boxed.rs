@@ -3,7 +3,10 @@
 //! Allocations freed after a grace period.
 
 use super::ptr::Owner;
-use crate::bindings;
+use crate::{
+    alloc::raw_try_init,
+    bindings, //
+};
 use core::{
     alloc::Layout,
     marker::PhantomData,
@@ -143,7 +146,7 @@ impl<T: Content + Send + Sync> RcuBox<T> {
         let inner = memory.0.cast::<Inner<T>>();
         // SAFETY: The memory has the layout of `Inner<T>` and is never moved: the content is pinned
         // until its destructor has run.
-        unsafe { init.__pinned_init(&raw mut (*inner.as_ptr()).value)? };
+        unsafe { raw_try_init(&raw mut (*inner.as_ptr()).value, init)? };
         // INVARIANT: `value` is initialised, `head` needs no initialisation.
         Ok(Self(memory.into_raw().cast(), PhantomData))
     }
