@@ -170,13 +170,27 @@ def many():
 add(f"{MANY:,} connections through a zone, and back to none", many)
 
 
+def labels_elsewhere():
+    """Whether connections have labels in the other namespace."""
+    child = os.fork()
+    if not child:
+        with open("/run/netns/labels", "rb") as file:
+            os.setns(file.fileno(), os.CLONE_NEWNET)
+        os._exit(0 if ct.labels_in_use() else 3)
+    return {0: True, 3: False}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+
+
 @test
 def labels():
-    """connections have labels as long as there is somebody who may set them"""
+    """connections have labels as long as there is somebody who may set them, in each namespace"""
+    net.ip("netns add labels")
+    defer(net.ip, "netns del labels")
     true(ct.labels_in_use(), "the module has not asked for labels")
+    true(labels_elsewhere(), "the module has not asked for labels in another namespace")
     dp.delete()
     net.unload()
     true(not ct.labels_in_use(), "labels are in use without the module")
+    true(not labels_elsewhere(), "labels are in use in another namespace without the module")
 
 
 if __name__ == "__main__":

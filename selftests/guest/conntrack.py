@@ -383,6 +383,31 @@ def listening():
 
 
 @test
+def helper():
+    """a flow holds the helper that it gives to connections, and gives it back"""
+    forget()
+    users = "/sys/module/nf_conntrack_ftp/refcnt"
+    net.run("modprobe", "nf_conntrack_ftp")
+    if not os.path.exists(users):
+        raise ktap.Skip("this kernel has the helper built in")
+
+    def holders():
+        with open(users, encoding="ascii") as file:
+            return int(file.read())
+
+    before = holders()
+    flow = "recirc_id(0),in_port(1),eth(),eth_type(0x0800),ipv4(proto=6),tcp(),tcp_flags(0/0)"
+    lab.add((flow, "ct(commit,helper=ftp)"))
+    equal(holders() - before, 1, "holders with a flow")
+    # In the end it is another helper that is wrong.
+    found = nest(Act.CT, attr(Ct.COMMIT), attr(Ct.HELPER, b"ftp\0"))
+    refused(errno.EINVAL, lab.dp.execute, packet.tcp4(), found + nest(Act.CT, attr(Ct.COMMIT), attr(Ct.HELPER, b"no\0")))
+    equal(holders() - before, 1, "holders after a refused request")
+    lab.dp.flush()
+    net.wait_for(lambda: holders() == before, "nobody holds it without the flow")
+
+
+@test
 def validation():
     """what is refused, and why"""
     forget()
