@@ -15,16 +15,21 @@ impl Sum {
     // Inlined, since nearly all are a few bytes whose number is known.
     #[inline]
     pub fn of(bytes: &[u8]) -> Self {
+        // Two words at a time: what one carries into the other belongs there.
+        let mut pairs = bytes.chunks_exact(4);
         let mut sum = 0u64;
-        let mut words = bytes.chunks_exact(2);
-        for word in &mut words {
-            if let [a, b] = *word {
-                sum = sum.wrapping_add(u64::from(u16::from_ne_bytes([a, b])));
+        for pair in &mut pairs {
+            if let [a, b, c, d] = *pair {
+                sum = sum.wrapping_add(u64::from(u32::from_ne_bytes([a, b, c, d])));
             }
         }
-        if let [last] = *words.remainder() {
-            sum = sum.wrapping_add(u64::from(u16::from_ne_bytes([last, 0])));
-        }
+        let rest = match *pairs.remainder() {
+            [a] => u32::from(u16::from_ne_bytes([a, 0])),
+            [a, b] => u32::from(u16::from_ne_bytes([a, b])),
+            [a, b, c] => u32::from_ne_bytes([a, b, c, 0]),
+            _ => 0,
+        };
+        sum = sum.wrapping_add(rest.into());
         // The carries of 32 bits and more come back in at the other end.
         let folded = (sum & 0xffff_ffff).wrapping_add(sum >> 32);
         Self((folded & 0xffff_ffff).wrapping_add(folded >> 32) as u32)
@@ -96,6 +101,7 @@ impl State {
     ///
     /// The change of `check` makes up for the change from `from` to `to`, so that the sum of the
     /// packet stays. A checksum that is still partial does not cover these bytes yet.
+    #[inline]
     pub fn replace_in_packet(&self, check: &mut [u8; 2], from: &[u8], to: &[u8]) {
         if self.summed != Summed::Partial {
             replace(check, from, to);
@@ -103,6 +109,7 @@ impl State {
     }
 
     /// Updates a transport checksum for addresses of the pseudo header.
+    #[inline]
     pub fn replace_in_pseudo_header(&mut self, check: &mut [u8; 2], from: &[u8], to: &[u8]) {
         let delta = Sum::of(to).sub(Sum::of(from));
         match self.summed {

@@ -110,7 +110,13 @@ pub fn set_ethernet(
 /// Updates the transport checksum of a packet whose pseudo header changes from `from` to `to`.
 ///
 /// `transport` starts with the header of protocol `l4_proto`, if that is there.
-fn update_transport(transport: &mut [u8], l4_proto: u8, state: &mut State, from: &[u8], to: &[u8]) {
+fn update_transport<const N: usize>(
+    transport: &mut [u8],
+    l4_proto: u8,
+    state: &mut State,
+    from: &[u8; N],
+    to: &[u8; N],
+) {
     let (header_len, offset) = match l4_proto {
         proto::TCP => (20, TCP_CHECK),
         proto::UDP => (8, UDP_CHECK),
