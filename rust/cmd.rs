@@ -36,9 +36,12 @@ use crate::{
         self,
         flow_attrs::Support, //
     },
-    sync::rcu::{
-        RcuBox,
-        Read, //
+    sync::{
+        percpu::nr_cpu_ids,
+        rcu::{
+            RcuBox,
+            Read, //
+        },
     },
 };
 use kernel::{
@@ -172,4 +175,15 @@ fn port_ids(ids: netlink::Attr<'_>) -> Result<RcuBox<Pids>> {
         GFP_KERNEL,
     )?;
     Ok(pids)
+}
+
+/// The list of netlink port ids of a port.
+fn upcall_pids(attr: netlink::Attr<'_>) -> Result<RcuBox<Pids>> {
+    let ids = port_ids(attr)?;
+    if ids.slice.len() > nr_cpu_ids() as usize {
+        return Err(
+            netlink::Error::new(EINVAL, c"more port ids than there can be CPUs").with_attr(attr),
+        );
+    }
+    Ok(ids)
 }

@@ -6,6 +6,7 @@ use super::{
     dp_ifindex,
     namespace,
     port_ids,
+    upcall_pids,
     Result, //
 };
 use crate::{
@@ -227,7 +228,6 @@ impl Command for New {
         )?;
         let msg = message()?;
         let namespace = namespace(info.net())?;
-        let upcall_pids = port_ids(upcall_pid)?;
 
         let mut guard = OvsGuard::lock();
         let dp = Datapath::new(namespace.net().clone(), &super::packet::FAMILY, &guard)?;
@@ -235,7 +235,7 @@ impl Command for New {
         let params = vport::Params {
             name: name.str()?,
             port_no: port::LOCAL,
-            upcall_pids,
+            upcall_pids: upcall_pids(upcall_pid)?,
             ifindex: match info.attr(dp_attr::IFINDEX.into()) {
                 Some(ifindex) => ifindex.s32()?,
                 None => 0,

@@ -7,7 +7,7 @@ use super::{
     dp_ifindex,
     find,
     namespace,
-    port_ids,
+    upcall_pids,
     Result, //
 };
 use crate::{
@@ -15,8 +15,7 @@ use crate::{
         port,
         put_dp_ifindex,
         Datapath,
-        OvsGuard,
-        Pids, //
+        OvsGuard, //
     },
     net::{
         autoload,
@@ -65,10 +64,7 @@ use crate::{
             VportStats,
         },
     },
-    sync::{
-        percpu::nr_cpu_ids,
-        rcu::RcuBox, //
-    },
+    sync::percpu::nr_cpu_ids,
     vport::{
         self,
         tunnel::{Options, Takes},
@@ -233,17 +229,6 @@ fn port_no(attr: Attr<'_>) -> Result<u16> {
         Ok(port_no) if port_no < port::MAX => Ok(port_no),
         _ => Err(netlink::Error::new(EFBIG, c"port number is too large").with_attr(attr)),
     }
-}
-
-/// The list of netlink port ids of a port.
-fn upcall_pids(attr: Attr<'_>) -> Result<RcuBox<Pids>> {
-    let ids = port_ids(attr)?;
-    if ids.slice.len() > nr_cpu_ids() as usize {
-        return Err(
-            netlink::Error::new(EINVAL, c"more port ids than there can be CPUs").with_attr(attr),
-        );
-    }
-    Ok(ids)
 }
 
 /// The port that a request names, by its name or else by its datapath and number.

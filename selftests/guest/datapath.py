@@ -75,6 +75,11 @@ def new_refused():
     refused(errno.EINVAL, nl.request, DP, NEW, 0, pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "dp0"), pid)
     refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "lo"), pid)
+    # More pids than CPUs; that comes before the name, but after unknown features.
+    pids = attr(Dp.UPCALL_PID, bytes(4 * 65))
+    for name in ("dp0", "dp1"):
+        refused(errno.EINVAL, nl.request, DP, NEW, 0, string(Dp.NAME, name), pids)
+    refused(errno.EOPNOTSUPP, nl.request, DP, NEW, 0, dp, pids, u32(Dp.USER_FEATURES, 1 << 31))
     unknown = [1 << 31, 1 << 4, 0xFFFFFFFF]
     if not net.configured("NET_TC_SKB_EXT"):
         unknown.append(Feature.TC_RECIRC_SHARING)
