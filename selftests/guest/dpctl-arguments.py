@@ -11,6 +11,7 @@ from lib.programs import OURS, THEIRS, call, errors, same
 
 FLOW, OTHER = "in_port(1),eth(),eth_type(0x88b5)", "in_port(2),eth(),eth_type(0x88b6)"
 UFID = "ufid:01234567-89ab-cdef-0123-456789abcdef"
+THIRD = "in_port(1),eth(),eth_type(0x88b7)"
 NONE = "ufid:00000000-0000-0000-0000-000000000001"
 
 
@@ -93,6 +94,21 @@ CHANGES = (
     ("add-if", "dp0", "p3,type=nonsense"), ("add-if", "dp0", "p3,x=y"), ("add-if", "dp0", "p3,port_no=x"), ("add-if", "dp0", "p3,port_no"),
     ("set-if",), ("set-if", "dp0", "p1"), ("set-if", "dp0", "p1,type=internal"), ("set-if", "dp0", "p1,port_no=1"), ("set-if", "dp0", "p1,port_no=7"),
     ("set-if", "dp0", "nothing"), ("set-if", "dp0", "int0,type=internal"), ("set-if", "dp0", "p1,x=y"),
+    ("del-if", "dp0"), ("del-if", "dp0", "p1"), ("del-if", "dp0", "1"), ("del-if", "dp0", "0"), ("del-if", "dp0", "nothing"), ("del-if", "dp0", "99"),
+    ("del-if", "dp0", "p1", "nothing", "p2"), ("del-if", "nothing", "p1"),
+    ("add-flow", FLOW), ("add-flow", "dp0", FLOW, "1"), ("add-flow", THIRD, "1"), ("add-flow", "dp0", "x", "1"), ("add-flow", "dp0", THIRD, "x"),
+    ("add-flow", "nothing", THIRD, "1"), ("add-flow", "dp0", THIRD, "drop"), ("add-flow", "dp0", THIRD, "99"),
+    ("mod-flow", "dp0", FLOW), ("mod-flow", "dp0", FLOW, "drop"), ("mod-flow", "dp0", THIRD, "1"), ("--may-create", "mod-flow", "dp0", THIRD, "1"),
+    ("--clear", "mod-flow", FLOW, "1"), ("-s", "mod-flow", "dp0", FLOW, "1"), ("mod-flow", "dp0", "x", "1"), ("mod-flow", "dp0", FLOW, "x"),
+    ("del-flow",), ("del-flow", "dp0", FLOW), ("-s", "del-flow", FLOW), ("del-flow", "dp0", THIRD), ("del-flow", "dp0", UFID), ("del-flow", "dp0", NONE),
+    ("del-flow", "nothing", FLOW), ("del-flow", "dp0", "x"),
+    ("del-flows",), ("del-flows", "dp0"), ("del-flows", "nothing"), ("del-flows", "dp0", "/nonexistent"), ("del-flows", "dp0", "x", "y"),
+    ("cache-set-size", "dp0"), ("cache-set-size", "dp0", "masks-cache", "100"), ("cache-set-size", "dp0", "masks-cache", "x"),
+    ("cache-set-size", "dp0", "nothing", "5"), ("cache-set-size", "nothing", "masks-cache", "1"), ("cache-set-size", "dp0", "masks-cache", "0"),
+    ("cache-set-size", "dp0", "masks-cache", "9999999"),
+    ("ct-set-limits",), ("ct-set-limits", "dp0", "default=10"), ("ct-set-limits", "zone=1,limit=5"), ("ct-set-limits", "dp0", "zone=1,limit=x"),
+    ("ct-set-limits", "dp0", "default=5", "zone=3,limit=2"), ("ct-set-limits", "dp0", "zone=1"), ("ct-set-limits", "nothing", "default=1"),
+    ("ct-del-limits",), ("ct-del-limits", "dp0", "zone=1"), ("ct-del-limits", "dp0", "default"), ("ct-del-limits", "dp0", "zone=x"),
 )
 
 for case in READ_ONLY:
