@@ -11,7 +11,7 @@ import tempfile
 from lib import net, ovs, packet
 from lib.ktap import equal, main, test, true
 from lib.net import Wire
-from lib.switch import PORTS, Upcalld, dropped, expect, flooded, frame, learn, reaches, report, setup, station, wires
+from lib.switch import PORTS, Upcalld, drain, dropped, expect, flooded, frame, learn, reaches, report, setup, station, wires
 
 dp = None
 
@@ -163,7 +163,40 @@ def ports_come_and_go():
     net.wait_for(lambda: reaches(1, 4, 4), "packets go to the port alone")
 
 
+def drops(pid):
+    """The messages that the sockets of a process have lost."""
+    inodes = {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{pid}/fd")}
+    with open("/proc/net/netlink", encoding="ascii") as file:
+        lines = [line.split() for line in file][1:]
+    return sum(int(line[8]) for line in lines if int(line[9]) in inodes)
+
+
+@test
+def news_lost():
+    """more news of ports than the socket for them holds: all ports are looked at"""
+    daemon = Upcalld()
+    learn(4, 4)
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    sent = 0
+    while not drops(daemon.process.pid):
+        for _ in range(100):
+            dp.request(ovs.VPORT, ovs.SET, ovs.u32(ovs.Vp.PORT_NO, 1), ovs.u32(ovs.Vp.UPCALL_PID, 0))
+        sent += 100
+        true(sent < 20000, "nothing is lost")
+    # Of this it does not hear.
+    dp.remove(4)
+    net.veth("p5", "e5")
+    dp.add("p5", number=5)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+    net.wait_for(lambda: "port 4 is gone" in daemon.said() and "port 5: p5" in daemon.said(), "it looks at the ports")
+    net.wait_for(gone, "the station is forgotten")
+    dp.remove(5)
+    dp.add("p4", number=4)
+    net.wait_for(lambda: flooded(1, 99), "and hears of what comes")
+
+
 def gone():
+    drain()
     data = frame(station(1), station(4))
     wires[1].send(data)
     return [wires[i].receive(0.5) for i in (2, 3)] == [data, data]
@@ -321,8 +354,7 @@ def datagram(port, dst=packet.B4):
 
 def arrives(data, port, to):
     """Whether a packet comes out of a port."""
-    for wire in wires.values():
-        wire.drain()
+    drain()
     wires[port].send(data)
     return wires[to].receive(0.5) == data
 
@@ -354,8 +386,7 @@ def many_stations():
 
 def goes_on():
     """Whether a packet arrives. Those from before may still do, too."""
-    for wire in wires.values():
-        wire.drain()
+    drain()
     return reaches(3, 1, 1)
 
 

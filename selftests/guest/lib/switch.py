@@ -34,12 +34,17 @@ def switch():
     return dp
 
 
+def drain():
+    """What has come out of ports does not matter."""
+    for wire in wires.values():
+        wire.drain()
+
+
 class Upcalld:
     """The daemon, for as long as a test runs."""
 
     def __init__(self, *options):
-        for wire in wires.values():
-            wire.drain()
+        drain()
         self.log = tempfile.NamedTemporaryFile("w+", encoding="utf-8")
         command = ["ovs-upcalld", *options, "dp0"]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
@@ -113,6 +118,7 @@ def reaches(src, dst, port):
 
 
 def flooded(src, dst):
+    drain()
     data = frame(station(src), station(dst))
     wires[src].send(data)
     got = [wires[i].receive(0.5) for i in PORTS if i != src]

@@ -100,7 +100,7 @@ impl Ports {
     }
 
     /// There is a port; `true` if it is new. The policy is told.
-    fn add(&self, policy: &dyn Policy, port: &Port) -> bool {
+    pub(super) fn add(&self, policy: &dyn Policy, port: &Port) -> bool {
         let mut known = self.known();
         match known.insert(port.number, port.name.clone()) {
             Some(name) if name == port.name => return false,
@@ -230,12 +230,27 @@ impl Monitor {
                         handle(shared, client, message?)?;
                     }
                 }
-                // Whatever was in the news that were lost: the ports tell.
-                Err(client::Error::Overrun) => shared.sync_ports(client)?,
+                Err(client::Error::Overrun) => {
+                    // Until it is empty the kernel loses more of them, and does not say so again.
+                    drain(events)?;
+                    // Whatever was in the news that were lost: the ports tell.
+                    shared.sync_ports(client)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+}
+
+/// Reads what there is to read.
+fn drain(events: &mut Socket) -> Result<()> {
+    loop {
+        match events.receive() {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) | Err(client::Error::Overrun) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
