@@ -60,6 +60,35 @@ const MAX_BATCH_BYTES: usize = 64 * 1024;
 /// `NLM_F_ACK_TLVS`: attributes follow the error.
 const NLM_F_ACK_TLVS: u16 = 512;
 
+/// Requests that are sent with one system call.
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    count: usize,
+    /// The sequence number of the first.
+    first: u32,
+}
+
+impl Outgoing {
+    /// Whether a request may be sent along. One alone may be of any length.
+    fn has_room(&self, request: &Request) -> bool {
+        let len = self.bytes.len() + request.as_bytes().len();
+        self.count == 0 || (self.count < MAX_BATCH && len <= MAX_BATCH_BYTES)
+    }
+
+    /// Adds a request, with its sequence number.
+    fn push(&mut self, mut request: Request, sequence: u32) {
+        if self.count == 0 {
+            self.first = sequence;
+        }
+        request.set_sequence(sequence);
+        request.add_flags(NLM_F_ACK);
+        self.bytes.extend_from_slice(request.as_bytes());
+        self.bytes.resize(odp::nlattr::align(self.bytes.len()), 0);
+        self.count += 1;
+    }
+}
+
 /// A netlink socket, connected to the kernel.
 #[derive(Debug)]
 pub struct Socket {
@@ -179,33 +208,33 @@ impl Socket {
         mut on_reply: impl FnMut(usize, Reply<'_>),
     ) -> Result<Vec<Result<(), KernelError>>> {
         let mut outcomes = Vec::new();
-        let mut bytes = Vec::new();
-        let mut first = self.next_sequence();
-        let mut pending = 0;
-        for mut request in requests {
-            let full = bytes.len() + request.as_bytes().len() > MAX_BATCH_BYTES;
-            if pending == MAX_BATCH || (full && pending > 0) {
-                self.send(&bytes)?;
-                self.await_acks(first, pending, &mut outcomes, &mut on_reply)?;
-                bytes.clear();
-                first = self.next_sequence();
-                pending = 0;
+        let mut outgoing = Outgoing::default();
+        for request in requests {
+            if !outgoing.has_room(&request) {
+                self.exchange(&mut outgoing, &mut outcomes, &mut on_reply)?;
             }
-            request.set_sequence(if pending == 0 {
-                first
-            } else {
-                self.next_sequence()
-            });
-            request.add_flags(NLM_F_ACK);
-            bytes.extend_from_slice(request.as_bytes());
-            bytes.resize(odp::nlattr::align(bytes.len()), 0);
-            pending += 1;
+            outgoing.push(request, self.next_sequence());
         }
-        if pending > 0 {
-            self.send(&bytes)?;
-            self.await_acks(first, pending, &mut outcomes, &mut on_reply)?;
+        if outgoing.count > 0 {
+            self.exchange(&mut outgoing, &mut outcomes, &mut on_reply)?;
         }
         Ok(outcomes)
+    }
+
+    /// Sends what is to be sent, and waits until it is acknowledged.
+    fn exchange(
+        &mut self,
+        outgoing: &mut Outgoing,
+        outcomes: &mut Vec<Result<(), KernelError>>,
+        on_reply: &mut impl FnMut(usize, Reply<'_>),
+    ) -> Result<()> {
+        let Outgoing {
+            bytes,
+            count,
+            first,
+        } = mem::take(outgoing);
+        self.send(&bytes)?;
+        self.await_acks(first, count, outcomes, on_reply)
     }
 
     /// Starts a dump.
@@ -648,6 +677,37 @@ mod tests {
                 .iter()
                 .all(|o| o.as_ref().is_err_and(|e| e.errno == 95))
         );
+    }
+
+    #[test]
+    fn requests_share_system_calls() {
+        // So many of so many bytes each, and how many are sent at once.
+        for (count, len, wanted) in [
+            (150, 100, [64, 64, 22].as_slice()),
+            (64, 20, &[64]),
+            (5, 30_000, &[2, 2, 1]),
+            (2, 60_000, &[1, 1]),
+        ] {
+            let mut sent = Vec::new();
+            let mut outgoing = Outgoing::default();
+            for sequence in 0..count {
+                let attr = vec![0; len - NLMSG_HDRLEN - 4];
+                let request = Request::raw(16, 0, &[], |w| w.put_bytes(1, &attr)).unwrap();
+                if !outgoing.has_room(&request) {
+                    sent.push(mem::take(&mut outgoing));
+                }
+                outgoing.push(request, sequence);
+            }
+            sent.push(outgoing);
+            assert_eq!(sent.iter().map(|o| o.count).collect::<Vec<_>>(), wanted);
+            for outgoing in &sent {
+                let sequences: Vec<_> = Parts::new(&outgoing.bytes)
+                    .map(|part| part.unwrap().sequence)
+                    .collect();
+                let all = outgoing.first..outgoing.first + outgoing.count as u32;
+                assert_eq!(sequences, all.collect::<Vec<_>>());
+            }
+        }
     }
 
     #[test]

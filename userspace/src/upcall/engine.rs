@@ -5,24 +5,17 @@
 use super::{
     control::Control,
     dispatch,
-    flow_cache::{
-        FlowCache,
-        Share, //
-    },
+    flow_cache::Share,
     handler::{
         self,
         Handler, //
     },
-    limit::FlowLimit,
-    orders::Orders,
     policy::Policy,
     ports::{
         self,
         Dispatch,
-        Monitor,
-        Ports, //
+        Monitor, //
     },
-    rate_limit::RateLimit,
     report::Report,
     revalidator::{
         self,
@@ -30,18 +23,11 @@ use super::{
         Schedule, //
     },
     shared::Shared,
-    stats::{
-        Counters,
-        HandlerCounters,
-        RoundCounters, //
-    },
     time::Millis,
-    ufid::Ufids,
     unixctl::{
         self,
         Server, //
     },
-    wakeup::Stop,
 };
 use crate::client::{
     self,
@@ -60,7 +46,7 @@ use std::{
         AssertUnwindSafe, //
     },
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     thread::{
         self,
         JoinHandle, //
@@ -280,30 +266,14 @@ impl Engine {
             &pids,
         )?;
 
-        let shared = Arc::new(Shared {
-            name: name.into(),
-            dp_ifindex: datapath.ifindex,
-            families: client.families().clone(),
+        let shared = Arc::new(Shared::new(
+            &datapath,
+            client.families(),
             policy,
-            ports: Ports::new(dispatch),
-            flows: FlowCache::new(),
-            ufids: Ufids::new(),
-            counters: Counters::default(),
-            handlers: pids.iter().copied().map(HandlerCounters::new).collect(),
-            revalidators: config
-                .revalidators
-                .unwrap_or_else(|| revalidator::default_threads(pids.len()))
-                .max(1),
-            rounds: RoundCounters::default(),
-            limit: FlowLimit::new(config.flow_limit),
-            megaflows: AtomicBool::new(true),
-            terse: AtomicBool::new(true),
-            stop: Stop::new()?,
-            orders: Orders::default(),
-            lost_before: datapath.stats.n_lost,
-            complaints: RateLimit::new(5, 5_000),
-            crowded: RateLimit::new(1, 60_000),
-        });
+            dispatch,
+            &pids,
+            config,
+        )?);
         let mut engine = Self {
             shared,
             client,

@@ -31,6 +31,7 @@ use crate::client::{
     FlowId,
     FlowPut,
     KernelError,
+    Reply,
     Request,
     Room,
     Socket,
@@ -141,13 +142,8 @@ impl Handler {
             Err(error) => return Err(error.into()),
         };
         for message in received.flatten() {
-            shared.counters.upcalls.count();
             own.upcalls.count();
-            match message.and_then(Upcall::parse) {
-                Ok(upcall) if upcall.dp_ifindex != shared.dp_ifindex => {}
-                Ok(upcall) => answer(shared, client, port, &upcall, &mut batch)?,
-                Err(_) => shared.counters.bad.count(),
-            }
+            take(shared, client, port, message, &mut batch)?;
         }
         Ok(batch)
     }
@@ -203,6 +199,26 @@ fn finish_execute(shared: &Shared, outcome: Result<(), KernelError>) {
         Err(error) => {
             shared.counters.execute_failed.count();
             shared.complain("cannot send a packet on its way", &error);
+        }
+    }
+}
+
+/// Takes what was received, and adds what is to be done to the batch.
+fn take(
+    shared: &Shared,
+    client: &mut Client,
+    port: u32,
+    message: client::Result<Reply<'_>>,
+    batch: &mut Batch,
+) -> Result<()> {
+    shared.counters.upcalls.count();
+    match message.and_then(Upcall::parse) {
+        // Meant for whoever had the netlink port before.
+        Ok(upcall) if upcall.dp_ifindex != shared.dp_ifindex => Ok(()),
+        Ok(upcall) => answer(shared, client, port, &upcall, batch),
+        Err(_) => {
+            shared.counters.bad.count();
+            Ok(())
         }
     }
 }
@@ -351,82 +367,4 @@ fn put(shared: &Shared, flow: &Flow, key: &Key) -> client::Result<Request> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::{
-            actions::Builder,
-            policy::{
-                Installed,
-                Port,
-                Verdict, //
-            },
-        },
-        *,
-    };
-    use crate::cookie;
-
-    /// Answers what flows ask about, and nothing else.
-    struct Answers;
-
-    impl Policy for Answers {
-        fn decide(&self, _miss: &Miss<'_>) -> Decision {
-            unreachable!("nothing was missed")
-        }
-
-        fn asked(&self, packet: &Asked<'_>) -> Actions {
-            assert_eq!(packet.packet, [3; 14]);
-            assert_eq!(packet.key.in_port, 5);
-            assert_eq!(packet.actions, Some(&[1][..]));
-            assert_eq!(packet.egress_tunnel, Some(&[2][..]));
-            let port = match packet.class {
-                Some(_) => 7,
-                None => u32::try_from(packet.userdata.len()).unwrap(),
-            };
-            Builder::new().output(port).build()
-        }
-
-        fn revalidate(&self, _flow: &Installed<'_>, _now: Millis) -> Verdict {
-            Verdict::Keep
-        }
-
-        fn generation(&self) -> u64 {
-            0
-        }
-
-        fn port_added(&self, _port: &Port) {}
-
-        fn port_removed(&self, _number: u32) {}
-    }
-
-    #[test]
-    fn what_flows_ask_about_is_answered_by_the_policy() {
-        let counters = Counters::default();
-        let key = Key {
-            in_port: 5,
-            ..Key::ZERO
-        };
-        let ask = |userdata| {
-            let upcall = Upcall {
-                kind: UpcallKind::Action,
-                dp_ifindex: 1,
-                key: &[],
-                packet: &[3; 14],
-                userdata,
-                egress_tunnel: Some(&[2]),
-                actions: Some(&[1]),
-                mru: None,
-                len: None,
-                hash: None,
-            };
-            asked(&counters, &Answers, &upcall, &key)
-        };
-        let output = |port| Builder::new().output(port).build();
-        // A cookie of a slow path.
-        let mut slow_path = [0; cookie::LEN];
-        slow_path[..2].copy_from_slice(&2_u16.to_ne_bytes());
-        assert_eq!(ask(Some(&slow_path)), output(7));
-        assert_eq!(ask(Some(&[1, 2, 3])), output(3));
-        assert_eq!(ask(None), output(0));
-        assert_eq!((counters.actions.get(), counters.bad.get()), (1, 2));
-    }
-}
+mod tests;

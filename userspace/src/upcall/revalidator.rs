@@ -56,6 +56,19 @@ pub(super) struct Schedule {
     pub(super) min_pps: u64,
 }
 
+impl Schedule {
+    /// The time from the start of a round to that of the next, if nobody asks for one earlier.
+    fn interval(&self) -> Millis {
+        self.interval.min(self.max_idle).max(PAUSE)
+    }
+
+    /// For how long to leave the handlers to themselves after a round that took `took`, even if
+    /// somebody asks for one.
+    fn pause(&self, took: Millis) -> Millis {
+        took.clamp(PAUSE, self.interval())
+    }
+}
+
 /// Looks after the flows in the datapath.
 pub(super) struct Revalidator {
     shared: Arc<Shared>,
@@ -72,18 +85,12 @@ pub(super) fn default_threads(handlers: usize) -> usize {
 
 impl Revalidator {
     pub(super) fn new(shared: Arc<Shared>, schedule: Schedule) -> Result<Self> {
-        let Schedule {
-            interval, max_idle, ..
-        } = schedule;
         let worker = |share| Worker::new(shared.clone(), share);
         let workers = Share::all(shared.revalidators).map(worker);
         Ok(Self {
             client: Client::with_families(shared.families.clone())?,
             workers: workers.collect::<Result<_>>()?,
-            schedule: Schedule {
-                interval: interval.min(max_idle).max(PAUSE),
-                ..schedule
-            },
+            schedule,
             dumps: 0,
             shared,
         })
@@ -91,7 +98,7 @@ impl Revalidator {
 
     /// Works until it is time to end.
     pub(super) fn run(mut self) -> Result<()> {
-        let interval = self.schedule.interval;
+        let interval = self.schedule.interval();
         let mut dump_at = time::now() + interval;
         while !self.shared.stop.is_on() {
             let start = time::now();
@@ -109,10 +116,9 @@ impl Revalidator {
                 }
             }
             self.shared.orders.finish(tasks);
-            // A round that takes long leaves the handlers as long to themselves.
             let took = time::now().saturating_sub(start);
-            let pause = Duration::from_millis(took.clamp(PAUSE, interval));
-            if self.shared.stop.is_on_within(pause) {
+            let pause = self.schedule.pause(took);
+            if self.shared.stop.is_on_within(Duration::from_millis(pause)) {
                 break;
             }
             let rest = match tasks.paused {
@@ -167,7 +173,7 @@ impl Revalidator {
 
     /// What it takes to ask now.
     fn round(&self) -> Round {
-        let hurry = self.shared.rounds.lock().duration >= self.schedule.interval / 2;
+        let hurry = self.shared.rounds.lock().duration >= self.schedule.interval() / 2;
         Round {
             generation: self.shared.policy.generation(),
             min_pps: if hurry { self.schedule.min_pps } else { 0 },
@@ -215,4 +221,32 @@ fn on_all(workers: &mut [Worker], work: impl Fn(&mut Worker) -> Result<()> + Syn
         }
         outcome
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(max_idle: Millis, interval: Millis) -> Schedule {
+        Schedule {
+            max_idle,
+            interval,
+            min_pps: 5,
+        }
+    }
+
+    #[test]
+    fn rounds_are_as_often_as_flows_may_idle() {
+        assert_eq!(schedule(10_000, 500).interval(), 500);
+        assert_eq!(schedule(100, 500).interval(), 100);
+        assert_eq!(schedule(0, 500).interval(), 5);
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_the_round_was() {
+        let schedule = schedule(10_000, 500);
+        assert_eq!(schedule.pause(0), 5);
+        assert_eq!(schedule.pause(70), 70);
+        assert_eq!(schedule.pause(3_000), 500);
+    }
 }

@@ -3,6 +3,10 @@
 //! What the threads of an engine have in common.
 
 use super::{
+    engine::{
+        Config,
+        Result, //
+    },
     flow::{
         Flow,
         Phase, //
@@ -11,8 +15,12 @@ use super::{
     limit::FlowLimit,
     orders::Orders,
     policy::Policy,
-    ports::Ports,
+    ports::{
+        Dispatch,
+        Ports, //
+    },
     rate_limit::RateLimit,
+    revalidator,
     stats::{
         Counters,
         HandlerCounters,
@@ -22,6 +30,7 @@ use super::{
     wakeup::Stop,
 };
 use crate::client::{
+    Datapath,
     Families,
     KernelError, //
 };
@@ -68,7 +77,44 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// For a datapath whose upcalls go to the netlink ports `pids`, one of each handler.
+    pub(super) fn new(
+        datapath: &Datapath,
+        families: &Families,
+        policy: Arc<dyn Policy>,
+        dispatch: Dispatch,
+        pids: &[u32],
+        config: &Config,
+    ) -> Result<Self> {
+        let revalidators = config.revalidators;
+        Ok(Self {
+            name: datapath.name.clone(),
+            dp_ifindex: datapath.ifindex,
+            families: families.clone(),
+            policy,
+            ports: Ports::new(dispatch),
+            flows: FlowCache::new(),
+            ufids: Ufids::new(),
+            counters: Counters::default(),
+            handlers: pids.iter().copied().map(HandlerCounters::new).collect(),
+            revalidators: revalidators
+                .unwrap_or_else(|| revalidator::default_threads(pids.len()))
+                .max(1),
+            rounds: RoundCounters::default(),
+            limit: FlowLimit::new(config.flow_limit),
+            megaflows: AtomicBool::new(true),
+            terse: AtomicBool::new(true),
+            stop: Stop::new()?,
+            orders: Orders::default(),
+            lost_before: datapath.stats.n_lost,
+            complaints: RateLimit::new(5, 5_000),
+            crowded: RateLimit::new(1, 60_000),
+        })
+    }
+
     /// Whether another flow may be put.
+    ///
+    /// The engine's own flows are counted, which it knows at any time without asking the datapath.
     pub(super) fn has_room(&self) -> bool {
         self.flows.len() < self.limit.current()
     }
