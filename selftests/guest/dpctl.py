@@ -3,9 +3,11 @@
 # timeout: 240
 """What dpctl does beyond ovs-dpctl: JSON, filters, monitor, top, completions, the manual page."""
 
+import contextlib
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -122,6 +124,24 @@ class Terminal:
                 raise Failure(f"it ended: {self.shown}") from error
         return [screen.decode().splitlines() for screen in self.shown.split(CLEAR)[1:-1]]
 
+    def says(self, wanted, provoke):
+        """Does something until it says what is wanted."""
+        end = time.monotonic() + PATIENCE
+        while wanted not in self.shown:
+            true(time.monotonic() < end, f"no {wanted}: {self.shown}")
+            provoke()
+            if select.select([self.file], [], [], 0.1)[0]:
+                self.shown += os.read(self.file, 65536)
+
+    def interrupt(self):
+        """Types ^C, and waits for the end; what was shown from then on, and how it ended."""
+        os.write(self.file, b"\x03")
+        self.shown = b""
+        with contextlib.suppress(OSError):
+            while data := os.read(self.file, 65536):
+                self.shown += data
+        return self.shown.decode(), self.end(0)
+
     def end(self, number):
         """Ends it by a signal; how it ended."""
         if self.status is None:
@@ -131,6 +151,7 @@ class Terminal:
         return self.status
 
 
+UFID = "ufid:01234567-89ab-cdef-0123-456789abcdef"
 CLEAR = b"\x1b[H\x1b[J"
 
 
@@ -157,6 +178,59 @@ def watched():
     equal((len(screen) <= 12, len(busiest)), (True, 80), f"it fills the terminal: {screen}")
     true("0x9007" in busiest and float(busiest.split()[0]) > 0, f"the busiest flow: {busiest}")
     equal(os.WTERMSIG(terminal.end(signal.SIGINT)), signal.SIGINT, "the signal that ended it")
+
+
+@test
+def unread():
+    """a reader that goes away, and nobody complains: commands that ask the kernel"""
+    install()
+    net.run("dpctl", "add-flow", "dp0", UFID + ",in_port(1),eth(),eth_type(0x88b7)", "2")
+    commands = [
+        ["dump-dps"], ["show"], ["-s", "show"], ["dump-flows", "dp0"], ["-m", "dump-flows", "dp0"], ["get-flow", "dp0", UFID],
+        ["cache-get-size", "dp0"], ["ct-get-limits", "dp0"], ["ct-stats-show"], ["ct-bkts"], ["top", "dp0"],
+    ]
+    for command in [*commands, *(["--json", *command] for command in commands)]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "wb") as output:
+            done = subprocess.run(["dpctl", *command], stdout=output, stderr=subprocess.PIPE, timeout=60, check=False)
+        equal((done.returncode, done.stderr), (0, b""), f"dpctl {' '.join(command)}")
+    for reader in ("head -1", "true"):
+        command = f"set -o pipefail; dpctl -m dump-flows dp0 | {reader}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+        equal((done.returncode, done.stderr, done.stdout.count("\n")), (0, "", int(reader != "true")), command)
+
+
+def flow_comes_and_goes():
+    net.run("dpctl", "add-flow", "dp0", "in_port(1),eth(),eth_type(0x88b5)", "2")
+    net.run("dpctl", "del-flow", "dp0", "in_port(1),eth(),eth_type(0x88b5)")
+
+
+@test
+def unwatched():
+    """monitor ends without a complaint when something happens that nobody reads of"""
+    with subprocess.Popen(["dpctl", "monitor", "dp0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        try:
+            net.wait_for(lambda: flow_comes_and_goes() or process.poll() is not None, "monitor ends")
+        finally:
+            process.kill()
+        equal((process.returncode, process.stderr.read()), (0, b""), "status, errors")
+
+
+@test
+def interrupted():
+    """^C in a terminal: the signal ends what waits, the daemon ends in order, and nobody complains"""
+    for command, up, provoke, wanted in (
+        (["dpctl", "monitor", "dp0"], b"flow new", flow_comes_and_goes, signal.SIGINT),
+        (["dpctl", "top", "dp0"], b"FLOW", lambda: None, signal.SIGINT),
+        (["ovs-upcalld", "dp0"], b"dispatch mode", lambda: None, 0),
+    ):
+        terminal = Terminal(24, 200, *command)
+        terminal.says(up, provoke)
+        said, status = terminal.interrupt()
+        equal(status, wanted, f"how {command} ended; it said {said}")
+        true(not re.search("dpctl:|panic|rror|cannot", said), said)
 
 
 @test
