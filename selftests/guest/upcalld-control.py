@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +14,9 @@ import tempfile
 import time
 
 from lib import net, packet
-from lib.ktap import equal, main, test, true
-from lib.switch import Upcalld, expect, frame, learn, reaches, report, setup, station, wires
+from lib.ktap import defer, equal, main, test, true
+from lib.netlink import PATIENCE
+from lib.switch import Upcalld, drain, expect, frame, learn, reaches, report, setup, station, wires
 
 dp = None
 
@@ -239,7 +241,7 @@ def from_a_file():
 @test
 def revalidators():
     """several of them share the flows: all are counted, expired and changed"""
-    Upcalld("--revalidators", "4", "--max-idle", "6", "--min-revalidate-pps", "0")
+    Upcalld("--revalidators", "4", "--max-idle", str(PATIENCE * 0.6), "--min-revalidate-pps", "0")
     learn(1, 1)
     for i in range(200):
         wires[2].send(frame(bytes.fromhex("0200000002") + bytes([i]), station(1)))
@@ -249,8 +251,7 @@ def revalidators():
     equal((len(keys), sum(keys)), (4, 201), "flows of revalidators")
     true(min(keys) > 20, f"flows of revalidators: {keys}")
     modified = report()["counts"]["modified"]
-    for wire in wires.values():
-        wire.drain()
+    drain()
     learn(1, 3)
     net.wait_for(lambda: report()["counts"]["modified"] >= modified + 200, "flows follow the station")
     net.wait_for(lambda: dp.stats()[3] == 0, "idle flows are removed")
@@ -269,6 +270,41 @@ def logged():
     told = [json.loads(line) for line in daemon.said().splitlines()]
     equal({line["level"] for line in told}, {"info"}, "levels")
     true("dispatch mode: per-cpu" in told[-1]["message"] and told[-1]["thread"] == "main", told[-1])
+
+
+@test
+def unit():
+    """the systemd unit: systemd takes it, and its command serves with no more than the unit leaves to it"""
+    prefix = tempfile.mkdtemp()
+    defer(shutil.rmtree, prefix)
+    installed = ["env", f"PREFIX={prefix}", "/ovs/userspace/install.sh", "install", os.path.dirname(shutil.which("ovs-upcalld"))]
+    subprocess.run(installed, capture_output=True, timeout=60, check=True)
+    path = f"{prefix}/lib/systemd/system/ovs-upcalld@.service"
+    # It has something to say of whatever systemd would not take, or ignore. There are no manual pages here.
+    verify = ["systemd-analyze", "verify", "--man=no", path.replace("@", "@dp0")]
+    os.link(path, verify[-1])
+    done = subprocess.run(verify, capture_output=True, text=True, timeout=60, check=False)
+    equal((done.returncode, done.stdout + done.stderr), (0, ""), "systemd-analyze verify")
+    with open(path, encoding="ascii") as file:
+        options = dict(line.split("=", 1) for line in file.read().splitlines() if re.match("[A-Z]", line))
+    equal((options["Type"], options["RuntimeDirectory"], options["CapabilityBoundingSet"]), ("notify", "ovs-upcalld/%i", "CAP_NET_ADMIN"), "options")
+    os.makedirs("/run/ovs-upcalld/dp0")
+    defer(shutil.rmtree, "/run/ovs-upcalld")
+    command = options["ExecStart"].replace("%i", "dp0").replace("$OVS_UPCALLD_OPTIONS ", "").split()
+    least = ["setpriv", "--bounding-set=-all,+net_admin", "--no-new-privs", *command]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"{prefix}/notify")
+        manager.settimeout(20)
+        with subprocess.Popen(least, env={"NOTIFY_SOCKET": f"{prefix}/notify"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                equal(manager.recv(2000).strip(), b"READY=1", "what it tells the manager")
+                learn(1, 1)
+                true("current 1" in dpctl("upcall", "show"), "it does not serve")
+                true(os.path.exists("/run/ovs-upcalld/dp0/ctl"), "no socket for commands")
+                process.terminate()
+                equal(process.wait(20), 0, "status")
+            finally:
+                process.kill()
 
 
 @test

@@ -16,6 +16,9 @@ done
 for f in "$OVS_BUILD"/vectors/*; do
 	[ ! -e "$f" ] || vm_args+=(-c "$f:/ovs/selftests/${f##*/}")
 done
+for f in install.sh systemd; do
+	vm_args+=(-c "$OVS_TOP/userspace/$f:/ovs/userspace/$f")
+done
 # What the kernel's selftest came to with the C module.
 stock_results=$(. "$OVS_WORKSHOP/kernel-lib.sh" && kernel_dir "$(kernel_version)")/stock-results
 [ -n "${OVS_UML-}" ] || [ ! -e "$stock_results" ] || vm_args+=(-c "$stock_results:/ovs/selftests/stock-results")
