@@ -72,6 +72,14 @@ one lint/layering "$here/lint/layering.sh"
 one lint/rustfmt "$enter" "$build" fmt-check
 one build/modules modules_without_warnings
 one build/userspace "$enter" "$build" userspace
+# A filter leaves the builds out, but the VM needs their results.
+if [ -n "${TESTS-}" ] && [ -n "$(guest_tests guest)" ]; then
+	"$OVS_WORKSHOP/make.sh" modules >/dev/null
+	"$OVS_WORKSHOP/make.sh" userspace >/dev/null
+fi
+# The kernel's own take as long as all others together, and need little but time.
+mapfile -t apart < <(guest_tests guest | grep /kernel-selftest)
+beside "${apart[@]}"
 one lint/clippy "$enter" "$build" clippy
 one host/odp "$enter" "$build" test rust/odp
 one host/userspace "$enter" "$build" test userspace
@@ -82,16 +90,13 @@ if wanted host/miri; then
 		result host/miri 0 0 1 0 "Debian's Rust has no Miri"
 	fi
 fi
-# A filter leaves the builds out, but the VM needs their results.
-if [ -n "${TESTS-}" ] && [ -n "$(guest_tests guest)" ]; then
-	"$OVS_WORKSHOP/make.sh" modules >/dev/null
-	"$OVS_WORKSHOP/make.sh" userspace >/dev/null
-fi
 if [[ "$(guest_tests guest)" == */@(model|fuzz).* ]]; then
 	OVS_PASS=SEED "$enter" "$build" vectors >"$logs/vectors.log" 2>&1 || {
 		result guest/vectors 0 1 0 0 "cannot be made"
 		show <"$logs/vectors.log"
 	}
 fi
-guest guest
+mapfile -t others < <(guest_tests guest | grep -v /kernel-selftest)
+in_vms "${others[@]}"
+beside_results
 summary

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154	# logs comes from who sources this
 #
-# Counting and showing results, for run.sh.
-passed=0 failed=0 skipped=0
-failures=()
+# Counting and showing results, for run.sh. They are kept in $logs/results: some come from the background.
 
 # result NAME PASSED FAILED SKIPPED SECONDS [NOTE]
 result() {
 	local word=ok
-	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	echo "$1 $2 $3 $4" >>"$logs/results"
 	if [ "$3" -gt 0 ]; then
 		word=FAIL
-		failures+=("$1")
 	elif [ "$2" = 0 ]; then
 		word=skip
 	fi
@@ -39,11 +36,14 @@ ktap_totals() {
 		}' "$1"
 }
 
+# What all results come to; fails if one of them is a failure, or there are none.
 summary() {
-	local f
-	for f in "${failures[@]}"; do
-		echo "failed: $f"
-	done
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ] && [ $((passed + skipped)) -gt 0 ]
+	touch "$logs/results"
+	awk '
+		{ passed += $2; failed += $3; skipped += $4 }
+		$3 { print "failed: " $1 }
+		END {
+			printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+			exit failed || !(passed + skipped)
+		}' "$logs/results"
 }

@@ -35,7 +35,7 @@ guest_tests() {
 # What tests may be told by their environment: how much, and which.
 knobs='SEED FUZZ_MESSAGES FUZZ_PACKETS CHURN_SECONDS DIFFER_ROUNDS'
 
-# Run the given tests in one VM; say which did not get their turn in $left.
+# Run the given tests in one VM, whose files go to $vm; say which did not get their turn in $left.
 one_vm() {
 	local line log='' name='' rc secs bad='' knob
 	local environment=(OVS_SLOWER="${OVS_SLOWER:-1}")
@@ -45,8 +45,8 @@ one_vm() {
 	declare -A finished=()
 	exec {fd}< <(
 		rc=0
-		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$logs/vm" -- \
-			env "${environment[@]}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$logs/vm.err" </dev/null || rc=$?
+		"$enter" "$OVS_WORKSHOP/boot.sh" "${vm_args[@]}" -t "$vm_limit" -o "$vm" -- \
+			env "${environment[@]}" /ovs/selftests/lib/guest-run.sh "$@" 2>"$vm.err" </dev/null || rc=$?
 		echo "@@ vm $rc"
 	)
 	while IFS= read -r line <&"$fd"; do
@@ -75,10 +75,10 @@ one_vm() {
 		esac
 	done
 	exec {fd}<&-
-	[ -n "${OVS_UML-}" ] || [ ! -e "$logs/vm/stock-results" ] || cp "$logs/vm/stock-results" "$stock_results"
+	[ -n "${OVS_UML-}" ] || [ ! -e "$vm/stock-results" ] || cp "$vm/stock-results" "$stock_results"
 	left=()
 	if [ -n "$name" ]; then
-		cat "$logs/vm.err" >>"$log"
+		cat "$vm.err" >>"$log"
 		case $rc in
 		97) bad="the guest crashed" ;;
 		124) bad="the VM's time was up" ;;
@@ -87,7 +87,7 @@ one_vm() {
 		guest_result "$name" "$log" 1 0 "$bad during this test"
 		finished[$name]=1
 	elif [ "$rc" != 0 ]; then
-		cat "$logs/vm.err" >&2
+		cat "$vm.err" >&2
 		result "guest/vm" 0 1 0 0 "the VM did not run ($rc)"
 		return
 	fi
@@ -113,10 +113,9 @@ guest_result() {
 	fi
 }
 
-# guest FOLDER...: run the tests there that are wanted.
-guest() {
-	local left
-	mapfile -t left < <(guest_tests "$@")
+# in_vms FOLDER/FILE...: run these tests.
+in_vms() {
+	local left=("$@") vm=${vm:-$logs/vm}
 	[ ${#left[@]} -gt 0 ] || return 0
 	. "$OVS_WORKSHOP/vm-args.sh"
 	vm_limit=$((300 + $(cd "$here" && cat "${left[@]}" | awk '/^# timeout:/ { n += $3 } END { print n + 0 }') + 120 * ${#left[@]}))
@@ -124,4 +123,27 @@ guest() {
 	while [ ${#left[@]} -gt 0 ]; do
 		one_vm "${left[@]}"
 	done
+}
+
+# guest FOLDER...: run the tests there that are wanted.
+guest() {
+	local tests
+	mapfile -t tests < <(guest_tests "$@")
+	in_vms "${tests[@]}"
+}
+
+# beside FOLDER/FILE...: run these tests in the background, in VMs of their own.
+beside() {
+	[ $# -gt 0 ] || return 0
+	vm=$logs/vm-beside in_vms "$@" >"$logs/beside.out" 2>&1 &
+	beside=$!
+	trap 'kill $beside 2>/dev/null || true' EXIT
+}
+
+# Show the results from the background, when there are all.
+beside_results() {
+	[ -n "${beside-}" ] || return 0
+	tail -n +1 -f -s 0.5 --pid="$beside" "$logs/beside.out"
+	trap - EXIT
+	wait "$beside" || result guest/beside 0 1 0 0 "the tests in the background did not end ($?)"
 }
