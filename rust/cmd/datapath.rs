@@ -14,7 +14,8 @@ use crate::{
         port,
         put_dp_ifindex,
         Datapath,
-        OvsGuard, //
+        OvsGuard,
+        Registry, //
     },
     flow_table,
     net::{
@@ -232,23 +233,16 @@ impl Command for New {
         let mut guard = OvsGuard::lock();
         let dp = Datapath::new(namespace.net().clone(), &super::packet::FAMILY, &guard)?;
         change(&dp, info, &guard)?;
-        let params = vport::Params {
-            name: name.str()?,
-            port_no: port::LOCAL,
-            upcall_pids: upcall_pids(upcall_pid)?,
-            ifindex: match info.attr(dp_attr::IFINDEX.into()) {
-                Some(ifindex) => ifindex.s32()?,
-                None => 0,
-            },
-        };
-        if let Err(err) = Vport::add_internal(&dp, info.net(), params, &guard) {
+        if let Err(err) = complete(
+            &dp,
+            info,
+            name,
+            upcall_pid,
+            namespace.datapaths(),
+            &mut guard,
+        ) {
             dp.set_features(0, &guard);
-            return Err(refused(info, name, err, &guard));
-        }
-        if let Err(err) = dp.publish(namespace.datapaths(), &mut guard) {
-            dp.detach(port::LOCAL, &guard);
-            dp.set_features(0, &guard);
-            return Err(err.into());
+            return Err(err);
         }
         let mut msg = msg.genlmsg_put(info.portid(), info.seq(), &FAMILY, dp_cmd::NEW)?;
         let filled = fill(&mut msg, &dp);
@@ -257,6 +251,33 @@ impl Command for New {
         msg.notify(&FAMILY, info, 0, GFP_KERNEL);
         Ok(())
     }
+}
+
+/// Makes the internal device of a new datapath, and lets the datapath be found.
+fn complete(
+    dp: &Arc<Datapath>,
+    info: &Info<'_>,
+    name: netlink::Attr<'_>,
+    upcall_pid: netlink::Attr<'_>,
+    registry: &Registry,
+    guard: &mut OvsGuard,
+) -> Result {
+    let params = vport::Params {
+        name: name.str()?,
+        port_no: port::LOCAL,
+        upcall_pids: upcall_pids(upcall_pid)?,
+        ifindex: match info.attr(dp_attr::IFINDEX.into()) {
+            Some(ifindex) => ifindex.s32()?,
+            None => 0,
+        },
+    };
+    Vport::add_internal(dp, info.net(), params, guard)
+        .map_err(|err| refused(info, name, err, guard))?;
+    if let Err(err) = dp.publish(registry, guard) {
+        dp.detach(port::LOCAL, guard);
+        return Err(err.into());
+    }
+    Ok(())
 }
 
 /// The error for a datapath whose device could not be made.

@@ -11,7 +11,7 @@ from lib import ktap, net, ovs, packet
 from lib.conntrack import conntrack
 from lib.ktap import Skip, defer, equal, find_module, forget, main, test, true
 from lib.net import Wire
-from lib.netlink import Socket, parse, string, u32
+from lib.netlink import Socket, attr, parse, s32, string, u32
 from lib.ovs import DP, NEW, Datapath, Dp, Feature, Key, Pk
 
 NEW_, EST, REL, RPL, INV, TRK, SNAT, DNAT = (1 << bit for bit in range(8))
@@ -124,8 +124,11 @@ def fragments():
 
 
 def refused_sharing(nl):
-    args = string(Dp.NAME, "lo"), u32(Dp.UPCALL_PID, 0), u32(Dp.USER_FEATURES, Feature.TC_RECIRC_SHARING)
-    ovs.refused(errno.EEXIST, nl.request, DP, NEW, 0, *args)
+    shares = u32(Dp.USER_FEATURES, Feature.TC_RECIRC_SHARING)
+    name, pid = string(Dp.NAME, "dp2"), u32(Dp.UPCALL_PID, 0)
+    ovs.refused(errno.EEXIST, nl.request, DP, NEW, 0, string(Dp.NAME, "lo"), pid, shares)
+    ovs.refused(errno.EINVAL, nl.request, DP, NEW, 0, name, attr(Dp.UPCALL_PID, bytes(4 * 9999)), shares)
+    ovs.refused(errno.ERANGE, nl.request, DP, NEW, 0, name, pid, shares, s32(Dp.IFINDEX, -1))
 
 
 @test
