@@ -23,7 +23,8 @@ ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
 # Rounds before the modules are changed, and of each round actions for connections, flows, packets and messages.
 BATCH, TRACKED, FLOWS, PACKETS, MESSAGES = 20, 100, 40, 1000, 100
-STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch/openvswitch.ko"
+STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch"
+MODULES = "openvswitch", "vport-vxlan", "vport-geneve", "vport-gre"
 METER, METER_SET = "ovs_meter", 2
 mangle = None
 
@@ -58,13 +59,16 @@ def is_fragment6(key):
 
 
 def load(ours):
-    """Puts one of the modules in place."""
-    if ours:
-        net.run("modprobe", "openvswitch")
-    else:
-        for name in filter(None, net.run("modinfo", "-F", "depends", STOCK).strip().split(",")):
-            net.run("modprobe", name)
-        net.run("insmod", STOCK)
+    """Puts one of the modules in place, and those for its ports: the kernel would load ours."""
+    for module in MODULES:
+        if ours:
+            net.run("modprobe", module)
+            continue
+        path = f"{STOCK}/{module}.ko"
+        for name in filter(None, net.run("modinfo", "-F", "depends", path).strip().split(",")):
+            if name != "openvswitch":
+                net.run("modprobe", name)
+        net.run("insmod", path)
     equal(os.path.exists("/sys/module/openvswitch/version"), ours, "our module is loaded")
     Socket.families.clear()
 
