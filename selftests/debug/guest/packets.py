@@ -27,8 +27,9 @@ from lib.ovs import FLOW, NEW, Datapath, Dp, Fl, Vp
 
 PACKETS = int(os.environ.get("FUZZ_PACKETS", 200000))
 SEED = int(os.environ.get("SEED", 1))
-# Packets with the same flows, and as many flows.
-ROUND, FLOWS = 10000, 60
+# Packets with the same flows, and as many flows; packets before another device has its turn, and of these turns one
+# after which what has come to user space is read: else the socket is full, and they are lost.
+ROUND, FLOWS, TURN, READ = 10000, 60, 500, 4
 BAD = re.compile(r"BUG:|WARNING:|Oops|KASAN|UBSAN|ODEBUG|possible recursive|suspicious RCU|corruption|refcount_t|bad unlock")
 GRE, VXLAN, GENEVE = 3, 4, 5
 METER, METER_SET = "ovs_meter", 2
@@ -138,14 +139,15 @@ def mangled_packets():
         chance = Chance(seed, list(range(10)), list(tunnels()), world.nl.pid)
         some, good = world.flows(chance, Chance(seed, [2, 3], (), world.nl.pid))
         tried, taken = tried + some, taken + good
-        for at in range(0, ROUND, 500):
-            sent += mangle.run(chance.random.choice(DEVICES), seed, at, 500)
-            up += world.upcalls()
-            done += 500
+        for at in range(0, ROUND, TURN):
+            sent += mangle.run(chance.random.choice(DEVICES), seed, at, TURN)
+            if chance.random.randrange(READ) == 0:
+                up += world.upcalls()
+            done += TURN
         complaint = kernel.complaint()
         if complaint:
             raise Failure(f"SEED={seed} FUZZ_PACKETS={ROUND}: {complaint}")
-        if done % (10 * ROUND) == 0:
+        if done % max(10 * ROUND, PACKETS // 100) < ROUND:
             print(f"# {done} packets, {sent} out, {up} to user space, {time.monotonic() - start:.0f} s")
     print(f"# SEED={SEED}: {done} packets, {sent} went out, {up} to user space, {taken} flows of {tried}, {time.monotonic() - start:.0f} s")
     hits, misses, lost, _ = world.dp.stats()

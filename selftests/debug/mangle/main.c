@@ -54,7 +54,7 @@ static int run_packets(struct net_device *dev, struct mangle_run *run, u64 *dige
 {
 	u32 i;
 
-	run->sent = 0;
+	device_digests(digests);
 	device_digest(&run->sent);
 	run->sent = 0;
 	for (i = 0; i < run->count; i++) {

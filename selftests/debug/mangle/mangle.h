@@ -50,6 +50,8 @@ struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
 /* device.c */
 int device_init(void);
 void device_exit(void);
+/* Whether it shall know what is sent, or only how much. */
+void device_digests(bool wanted);
 /* What was sent since it was asked last. */
 u64 device_digest(u64 *sent);
 

@@ -28,10 +28,11 @@ class Mangle:
         defer(os.close, self.fd)
         for device in DEVICES:
             net.up(device)
+        self.ifindexes = {device: net.ifindex(device) for device in DEVICES}
 
     def run(self, device, seed, first, count, digests=None):
         """These packets of a seed come in by a device; how many went out by those of the module."""
-        request = bytearray(_REQUEST.pack(net.ifindex(device), count, seed, first, ctypes.addressof(digests) if digests else 0, 0))
+        request = bytearray(_REQUEST.pack(self.ifindexes[device], count, seed, first, ctypes.addressof(digests) if digests else 0, 0))
         fcntl.ioctl(self.fd, _RUN, request)
         return _REQUEST.unpack(request)[5]
 
