@@ -53,6 +53,8 @@ macro_rules! refusal {
     };
 }
 
+pub(super) use {refusal, unsafe_actions};
+
 mod builder;
 mod compile;
 mod ct;

@@ -2,6 +2,7 @@
 
 //! From attributes to the fields of a key or mask.
 
+use super::super::actions::reason;
 use super::super::error::{
     Errno,
     Error, //
@@ -96,7 +97,11 @@ fn metadata<'a>(
         to.skb_mark = mark;
     }
     if let Some(attr) = fields.take(key_attr::TUNNEL) {
-        tunnel::parse(fields.source(), &attr, to, key)?;
+        // The same is said of a tunnel that an action sets.
+        tunnel::parse(fields.source(), &attr, to, key).map_err(|error| Error {
+            msg: reason(error.msg),
+            ..error
+        })?;
     }
     conntrack(fields, to, support)?;
 

@@ -2,6 +2,10 @@
 
 //! Tunnels: `OVS_TUNNEL_KEY_ATTR_*` to the fields of a key or mask.
 
+use super::super::actions::{
+    refusal,
+    unsafe_actions, //
+};
 use super::super::error::Error;
 use super::super::key::{
     tun_flags,
@@ -75,7 +79,7 @@ pub(super) fn match_all(mask: &mut Tunnel) {
 ///
 /// # Errors
 ///
-/// `EINVAL` with a text and the attribute at fault.
+/// `EINVAL` with a text about actions and the attribute at fault.
 pub fn parse_tunnel<'a>(nest: &Attr<'a>, to: &mut Key) -> Result<(), Error<'a>> {
     parse(Source::Key, nest, to, None)
 }
@@ -91,9 +95,9 @@ pub(super) fn parse<'a>(
     let mut attrs = nest.nested();
     for attr in attrs.by_ref() {
         match len_of(attr.kind()) {
-            None => return invalid(&attr, c"unknown attribute in TUNNEL"),
+            None => return invalid(&attr, refusal!("unknown attribute in TUNNEL")),
             Some(len) if !fits(&attr, len) => {
-                return invalid(&attr, c"an attribute in TUNNEL has a wrong length");
+                return invalid(&attr, refusal!("an attribute in TUNNEL has a wrong length"));
             }
             Some(_) => {}
         }
@@ -106,10 +110,13 @@ pub(super) fn parse<'a>(
         (Source::Key, false) => AF_INET,
     };
     if !attrs.rest().is_empty() {
-        return invalid(nest, c"bytes are left over behind the attributes of TUNNEL");
+        return invalid(
+            nest,
+            refusal!("bytes are left over behind the attributes of TUNNEL"),
+        );
     }
     if seen.ipv4 && seen.ipv6 {
-        return invalid(nest, c"TUNNEL mixes IPv4 and IPv6");
+        return invalid(nest, refusal!("TUNNEL mixes IPv4 and IPv6"));
     }
     match source {
         Source::Key => seen.check(nest, &to.tun),
@@ -173,7 +180,7 @@ impl Seen {
             }
             attr::GENEVE_OPTS | attr::VXLAN_OPTS | attr::ERSPAN_OPTS => {
                 if self.options {
-                    return invalid(field, c"TUNNEL has several kinds of options");
+                    return invalid(field, refusal!("TUNNEL has several kinds of options"));
                 }
                 self.flags |= parse_options(source, field, to, key)?;
                 self.options = true;
@@ -186,7 +193,7 @@ impl Seen {
     /// Checks that the attributes of a key make a tunnel.
     fn check<'a>(&self, nest: &Attr<'a>, tun: &Tunnel) -> Result<(), Error<'a>> {
         if !self.ipv4 && !self.ipv6 {
-            return invalid(nest, c"TUNNEL lacks a destination address");
+            return invalid(nest, refusal!("TUNNEL lacks a destination address"));
         }
         if self.bridge {
             let used = tun.ipv4_src != Be32::ZERO
@@ -197,18 +204,21 @@ impl Seen {
                 || tun.tos != 0
                 || self.flags & !tun_flags::KEY != 0;
             if used {
-                return invalid(nest, c"TUNNEL with IPV4_INFO_BRIDGE can have an ID only");
+                return invalid(
+                    nest,
+                    refusal!("TUNNEL with IPV4_INFO_BRIDGE can have an ID only"),
+                );
             }
             return Ok(());
         }
         if self.ipv4 && tun.ipv4_dst == Be32::ZERO {
-            return invalid(nest, c"TUNNEL has an IPv4 destination of zero");
+            return invalid(nest, refusal!("TUNNEL has an IPv4 destination of zero"));
         }
         if self.ipv6 && tun.ipv6_dst == [0; 16] {
-            return invalid(nest, c"TUNNEL has an IPv6 destination of zero");
+            return invalid(nest, refusal!("TUNNEL has an IPv6 destination of zero"));
         }
         if !self.ttl {
-            return invalid(nest, c"TUNNEL lacks a TTL");
+            return invalid(nest, refusal!("TUNNEL lacks a TTL"));
         }
         Ok(())
     }
@@ -225,17 +235,28 @@ fn parse_options<'a>(
         Ok(len) => len,
         // The options of VXLAN are attributes, of which there may be many.
         Err(_) if field.kind() == attr::VXLAN_OPTS => u8::MAX,
-        Err(_) => return invalid(field, c"the options in TUNNEL are longer than 255 bytes"),
+        Err(_) => {
+            return invalid(
+                field,
+                refusal!("the options in TUNNEL are longer than 255 bytes"),
+            )
+        }
     };
     match field.kind() {
         attr::GENEVE_OPTS => {
             if len % 4 != 0 {
-                return invalid(field, c"GENEVE_OPTS is not a multiple of 4 bytes long");
+                return invalid(
+                    field,
+                    refusal!("GENEVE_OPTS is not a multiple of 4 bytes long"),
+                );
             }
             // The length is part of the key, or options behind those of the flow would be matched
             // unseen; and the options in a mask must line up with those in the key.
             if key.is_some_and(|key| key.tun.opts_len != len) {
-                return invalid(field, c"GENEVE_OPTS differ in length between key and mask");
+                return invalid(
+                    field,
+                    refusal!("GENEVE_OPTS differ in length between key and mask"),
+                );
             }
             let mut opts = [0; TUN_OPTS_LEN];
             source.copy(field, &mut opts);
@@ -261,17 +282,17 @@ fn parse_vxlan<'a>(source: Source, nest: &Attr<'a>) -> Result<u32, Error<'a>> {
     let mut attrs = nest.nested();
     for attr in attrs.by_ref() {
         if attr.kind() != vxlan_ext::GBP {
-            return invalid(&attr, c"unknown attribute in VXLAN_OPTS");
+            return invalid(&attr, refusal!("unknown attribute in VXLAN_OPTS"));
         }
         match source.value(&attr) {
             Some(value) => gbp = value,
-            None => return invalid(&attr, c"GBP in VXLAN_OPTS has a wrong length"),
+            None => return invalid(&attr, refusal!("GBP in VXLAN_OPTS has a wrong length")),
         }
     }
     if !attrs.rest().is_empty() || nest.payload().len() % 4 != 0 {
         return invalid(
             nest,
-            c"bytes are left over behind the attributes of VXLAN_OPTS",
+            refusal!("bytes are left over behind the attributes of VXLAN_OPTS"),
         );
     }
     Ok(gbp)

@@ -493,6 +493,7 @@ fn tunnels_that_make_no_sense() {
         assert_eq!(err.errno, Errno::EINVAL);
         assert_eq!(err.msg.to_str().unwrap(), text);
         let err = parse_tunnel(&first(&tunnel), &mut Key::ZERO.clone()).expect_err(text);
+        let text = format!("Flow actions may not be safe on all matching packets: {text}");
         assert_eq!(err.msg.to_str().unwrap(), text);
     };
     let dst = attr(t::IPV4_DST, &[1; 4]);
