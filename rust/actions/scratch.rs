@@ -61,14 +61,15 @@ impl Scratch {
 
     /// A key for a packet that came in, or `None` if this is one datapath too many.
     ///
-    /// It holds what the last packet left there.
+    /// It holds what the last packet left there. In how many lists the action is nested that sent
+    /// the packet here does not matter, but fewer are left for the actions here.
     #[inline]
     pub(crate) fn received<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, PacketKey>> {
         let keys = self.0.get(bh);
-        if keys.depth(bh)? >= LOOKUPS {
+        if keys.marked(bh)? >= LOOKUPS {
             return None;
         }
-        keys.push(bh)
+        keys.push_marked(bh)
     }
 
     /// A copy of `key` to look up, or `None` if there is no room for that now.
@@ -77,7 +78,11 @@ impl Scratch {
         key: &PacketKey,
         bh: Bh<'a>,
     ) -> Option<Slot<'a, PacketKey>> {
-        let mut slot = self.received(bh)?;
+        let keys = self.0.get(bh);
+        if keys.depth(bh)? >= LOOKUPS {
+            return None;
+        }
+        let mut slot = keys.push_marked(bh)?;
         *slot = *key;
         Some(slot)
     }

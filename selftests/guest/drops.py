@@ -8,7 +8,7 @@ import re
 import struct
 
 from lib import ktap, net, ovs, packet, tracing
-from lib.ktap import equal, find_module, main, test, true
+from lib.ktap import defer, equal, find_module, main, test, true
 from lib.lab import Lab
 from lib.netlink import nest, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc
@@ -168,6 +168,34 @@ def nesting():
     reasons = told(lambda: lab.dp.execute(NOT_IP, nested(recirc(1) + ovs.trunc(64)), key=ovs.in_port(1)))
     equal(set(reasons), {LAST_ACTION}, "reasons")
     lab.expect({2: [NOT_IP]})
+
+
+@test
+def nested_datapaths():
+    """out of lists in lists into another datapath, and through more of them: none is dropped"""
+    lab.dp.flush()
+    net.run("modprobe", "8021q")
+    dps = [lab.dp, *(ovs.Datapath(f"dp{i}") for i in (1, 2))]
+    net.veth("p3", "e3")
+    wire = net.Wire("e3")
+    for i, (dp, depth) in enumerate(zip(dps, (10, 3, 1)), 1):
+        if i < len(dps):
+            # What leaves by it comes into the next datapath at once, tagged.
+            net.ip(f"link add link dp{i} name v{i} type vlan id 5")
+            defer(net.try_ip, f"link del v{i}")
+            net.up(f"dp{i}")
+            net.up(f"v{i}")
+        actions = output(dp.add(f"v{i}" if i < len(dps) else "p3"))
+        for _ in range(depth):
+            actions = nest(Act.CLONE, actions)
+        if dp is lab.dp:
+            first = actions
+        else:
+            dp.flow_from(0, ovs.POP_VLAN + actions, tags=((0x8100, 5),))
+    lab.wires[1].drain()
+    dps[0].flow_from(1, first)
+    lab.wires[1].send(NOT_IP)
+    equal(wire.receive(), NOT_IP, "the packet")
 
 
 if __name__ == "__main__":

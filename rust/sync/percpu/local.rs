@@ -104,11 +104,12 @@ impl<T> Drop for RefMut<'_, T> {
 ///
 /// # Invariants
 ///
-/// `used` and `slots` are only accessed by the CPU `cpu` with bottom halves disabled. A bit of
-/// `used` is set exactly while there is a [`Slot`] of that number.
+/// `used` and `slots` are only accessed by the CPU `cpu` with bottom halves disabled. One of the
+/// lower 32 bits of `used` is set exactly while there is a [`Slot`] of that number; the one 32
+/// above it as well if the slot is a marked one.
 pub(crate) struct CpuStack<T, const N: usize> {
     cpu: u32,
-    used: Cell<u32>,
+    used: Cell<u64>,
     slots: [UnsafeCell<T>; N],
 }
 
@@ -120,7 +121,7 @@ impl<T: FromZeros, const N: usize> CpuStack<T, N> {
     /// Zeroed values for `cpu`.
     pub(crate) fn new(cpu: u32) -> impl Init<Self> {
         const {
-            assert!(N > 0 && N <= 32);
+            assert!(N > 0 && N < 32);
         }
         // SAFETY: The closure initialises all fields: zeroes are valid for those it does not write.
         unsafe {
@@ -139,19 +140,31 @@ impl<T, const N: usize> CpuStack<T, N> {
     /// It has the content that it was given back with.
     #[inline]
     pub(crate) fn push<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, T>> {
+        self.take(bh, 1)
+    }
+
+    /// The same, and marks the value until it is given back.
+    #[inline]
+    pub(crate) fn push_marked<'a>(&'a self, bh: Bh<'a>) -> Option<Slot<'a, T>> {
+        self.take(bh, 1 | 1 << 32)
+    }
+
+    /// Takes the next value; `bits` are what is set in `used` for the first.
+    #[inline]
+    fn take<'a>(&'a self, bh: Bh<'a>, bits: u64) -> Option<Slot<'a, T>> {
         let used = self.used.get();
         let index = used.trailing_ones();
         let cell = self.slots.get(index as usize)?;
         if self.cpu != bh.cpu() {
             return None;
         }
-        // Cannot overflow: the index is less than `N`, which is at most 32.
-        let bit = 1u32.wrapping_shl(index);
-        // INVARIANT: The bit was not set, so nobody else has this value.
-        self.used.set(used | bit);
+        // Cannot overflow: the index is less than `N`, which is less than 32.
+        let bits = bits.wrapping_shl(index);
+        // INVARIANT: The bits were not set, so nobody else has this value.
+        self.used.set(used | bits);
         Some(Slot {
             used: &self.used,
-            bit,
+            bits,
             cell,
             _cpu: PhantomData,
         })
@@ -160,7 +173,14 @@ impl<T, const N: usize> CpuStack<T, N> {
     /// The number of values that are taken, or `None` on another CPU.
     #[inline]
     pub(crate) fn depth(&self, bh: Bh<'_>) -> Option<u32> {
-        (self.cpu == bh.cpu()).then(|| self.used.get().count_ones())
+        // CAST: The lower half.
+        (self.cpu == bh.cpu()).then(|| (self.used.get() as u32).count_ones())
+    }
+
+    /// The number of values that are marked, or `None` on another CPU.
+    #[inline]
+    pub(crate) fn marked(&self, bh: Bh<'_>) -> Option<u32> {
+        (self.cpu == bh.cpu()).then(|| (self.used.get() >> 32).count_ones())
     }
 }
 
@@ -169,10 +189,10 @@ impl<T, const N: usize> CpuStack<T, N> {
 /// # Invariants
 ///
 /// Nobody else has the value in `cell`. This is the value's CPU, with bottom
-/// halves disabled. `bit` is the value's in `used`.
+/// halves disabled. `bits` are the value's in `used`.
 pub(crate) struct Slot<'a, T> {
-    used: &'a Cell<u32>,
-    bit: u32,
+    used: &'a Cell<u64>,
+    bits: u64,
     cell: &'a UnsafeCell<T>,
     _cpu: PhantomData<NotThreadSafe>,
 }
@@ -199,6 +219,6 @@ impl<T> Drop for Slot<'_, T> {
     #[inline]
     fn drop(&mut self) {
         // INVARIANT: The value is given back here.
-        self.used.set(self.used.get() & !self.bit);
+        self.used.set(self.used.get() & !self.bits);
     }
 }
