@@ -13,11 +13,13 @@ logging.disable(logging.WARNING)
 
 from scapy.contrib.mpls import MPLS
 from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import fragment as fragment_ip4
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import fragment6 as fragment_ip6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from lib import ktap, net, ovs, packet
+from lib import ktap, net, overlay, ovs, packet
 from lib.ktap import add, defer, equal, find_module, main, test, true
 from lib.lab import Lab
 from lib.netlink import Error, Socket, attr, nest, parse, u16, u32
@@ -253,6 +255,99 @@ def unsafe_actions():
     refused(errno.EINVAL, lab.dp.request, ovs.FLOW, ovs.SET, attr(ovs.Fl.KEY, key), attr(ovs.Fl.ACTIONS, drop() + output(1)), attr(ovs.Fl.UFID, b"unsafe"))
     equal(logged() - before, 2, "messages")
     lab.dp.flush()
+
+
+def log_everything():
+    """The kernel leaves none of these messages out."""
+    net.sysctl("net/core/message_cost", 0)
+    defer(net.sysctl, "net/core/message_cost", 5)
+
+
+def unsafe(key, actions):
+    """A flow is refused, and the log and the answer say why as tools know it."""
+    before = net.run("dmesg").count("Flow actions may not be safe on all matching packets")
+    try:
+        lab.dp.flow(key, actions)
+    except Error as error:
+        equal(errno.errorcode[error.errno], "EINVAL", f"errno ({error.message})")
+        said = error.message or ""
+        true(said.startswith("Flow actions may not be safe on all matching packets: ") or not ktap.RUST, f"extack: {said}")
+    else:
+        true(False, "it was not refused")
+    after = net.run("dmesg").count("Flow actions may not be safe on all matching packets")
+    equal(after - before, 1, "messages in the log")
+
+
+def not_settable(data, kind, size):
+    """A field of the packet cannot be set, neither all of it nor some bits."""
+    log_everything()
+    key = lab.key(data)
+    value = bytes(range(1, size + 1))
+    for actions in (ovs.set_key(attr(kind, value)), ovs.set_masked(kind, value, b"\xff" * size)):
+        unsafe(key, actions + output(2))
+
+
+NSH_PACKET = packet.pad(packet.ether(bytes((0x0F, 0xC6, 1, 3)) + bytes(20) + packet.udp4(), 0x894F))
+for name, data, kind, size in (
+    ("in_port", packet.udp4(), Key.IN_PORT, 4),
+    ("eth_type", packet.udp4(), Key.ETHERTYPE, 2),
+    ("vlan", packet.tagged(packet.udp4(), (0x8100, 5)), Key.VLAN, 2),
+    ("tcp_flags", packet.tcp4(), Key.TCP_FLAGS, 2),
+    ("icmp", packet.icmp4(), Key.ICMP, 2),
+    ("icmpv6", packet.icmp6(), Key.ICMPV6, 2),
+    ("arp", packet.arp_request(), Key.ARP, 24),
+    ("nd", packet.neighbour_solicitation(), Key.ND, 28),
+    ("nsh", NSH_PACKET, Key.NSH, 28),
+    ("dp_hash", packet.udp4(), Key.DP_HASH, 4),
+    ("recirc_id", packet.udp4(), Key.RECIRC_ID, 4),
+    ("ct_state", packet.udp4(), Key.CT_STATE, 4),
+    ("ct_zone", packet.udp4(), Key.CT_ZONE, 2),
+    # What can be set, but this packet has not.
+    ("tcp ports of a UDP datagram", packet.udp4(), Key.TCP, 4),
+    ("sctp ports of a TCP segment", packet.tcp4(), Key.SCTP, 4),
+    ("ipv6 header of IPv4", packet.udp4(), Key.IPV6, 40),
+    ("mpls label of none", packet.udp4(), Key.MPLS, 4),
+):
+    add(f"set of {name}: refused", not_settable, data, kind, size)
+
+
+@test
+def tunnels_not_settable():
+    """set of a tunnel: refused without destination or TTL, with ends of both versions, with what is of no tunnel"""
+    log_everything()
+    key = lab.key(packet.udp4())
+    to4, to6 = overlay.dst("10.0.0.9"), overlay.dst("fd00::9")
+    for attrs in (
+        (),
+        (to4,),
+        (overlay.src("10.0.0.9"), overlay.ttl(64)),
+        (to4, to6, overlay.ttl(64)),
+        (to4, overlay.ttl(64), attr(40, b"1")),
+        (to4, overlay.ttl(64), attr(overlay.Tun.ID, b"1")),
+        (to4, overlay.ttl(64), overlay.geneve(overlay.geneve_option(1, b"abcd")[:-1])),
+        (to4, overlay.ttl(64), overlay.geneve(overlay.geneve_option(1, b"abcd")), overlay.gbp(1)),
+    ):
+        unsafe(key, overlay.set_tunnel(*attrs) + output(2))
+    unsafe(key, nest(Act.SET_MASKED, overlay.tunnel(to4, overlay.ttl(64))) + output(2))
+    unsafe(key, ovs.set_key(overlay.tunnel(to4, overlay.ttl(64)) + u32(Key.PRIORITY, 1)) + output(2))
+
+
+@both("20,000 bytes in fragments are looked up again, all of them")
+def train(kind):
+    data = datagram(kind, 20000)
+    if kind == IP4:
+        fragments = [bytes(ether(IP4) / fragment) for fragment in fragment_ip4(data[IP], 1480)]
+    else:
+        fragments = [bytes(part) for part in fragment_ip6(data, 1510)]
+    true(len(fragments) > 13, f"{len(fragments)} fragments")
+    lab.dp.flush()
+    for number, actions in ((0, recirc(5) + recirc(6)), (5, output(2)), (6, output(3))):
+        mask = u32(Key.RECIRC_ID, 0xFFFFFFFF) + ovs.in_port(0xFFFFFFFF) + ovs.eth(bytes(6), bytes(6)) + ovs.eth_type(0)
+        lab.dp.flow(u32(Key.RECIRC_ID, number) + ovs.in_port(1) + ovs.eth() + ovs.eth_type(0x88B5), actions, mask=mask)
+    for fragment in fragments:
+        lab.wires[1].send(fragment)
+    net.wait_for(lambda: lab.dp.stats()[0] >= 3 * len(fragments), "all hit")
+    lab.expect({2: fragments, 3: fragments})
 
 
 def dp_hash(data, action):

@@ -17,6 +17,7 @@ from scapy.contrib.nsh import NSH
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from lib import net, ovs, packet
@@ -55,7 +56,7 @@ class Frame:
         self.ip = {"src": "10.1.0.1", "dst": "10.1.0.2", "tos": 4, "ttl": 64}
         if kind == IP6:
             self.ip = {"src": "fd01::1", "dst": "fd01::2", "tc": 4, "hlim": 64, "fl": 5}
-        self.ports = 1000, 2000
+        self.proto, self.ports = packet.TCP, (1000, 2000)
         self.shim, self.type = b"", kind
         self.cut = None
 
@@ -73,13 +74,16 @@ class Frame:
         for i, tag in enumerate(self.tags):
             inner = 0x8100 if i + 1 < len(self.tags) else kind
             front /= Dot1Q(vlan=tag, prio=3, type=inner)
-        if self.kind == IP4:
-            ip = IP(id=7 + number, **self.ip)
-        else:
-            ip = IPv6(**self.ip)
         sport, dport = self.ports
-        tcp = TCP(sport=sport, dport=dport, flags="A", seq=1 + number * SEGMENT, ack=1, window=100)
-        return (bytes(front) + self.shim + bytes(ip / tcp / Raw(payload)))[: self.cut]
+        if self.proto == packet.TCP:
+            segment = TCP(sport=sport, dport=dport, flags="A", seq=1 + number * SEGMENT, ack=1, window=100)
+        else:
+            segment = SCTP(sport=sport, dport=dport, tag=7)
+        if self.kind == IP4:
+            ip = IP(id=7 + number, proto=self.proto, **self.ip)
+        else:
+            ip = IPv6(nh=self.proto, **self.ip)
+        return (bytes(front) + self.shim + bytes(ip / segment / Raw(payload)))[: self.cut]
 
 
 def key_of(frame, fill):
@@ -92,14 +96,17 @@ def key_of(frame, fill):
     inner = field(Key.ETHERTYPE, struct.pack(">H", frame.kind))
     ip = frame.ip
     if frame.kind == IP4:
-        inner += field(Key.IPV4, ovs.ipv4(ip["src"], ip["dst"], packet.TCP, ip["tos"], ip["ttl"])[4:])
+        inner += field(Key.IPV4, ovs.ipv4(ip["src"], ip["dst"], frame.proto, ip["tos"], ip["ttl"])[4:])
     else:
-        whole = ovs.ipv6(ip["src"], ip["dst"], ip["fl"], packet.TCP, ip["tc"], ip["hlim"])[4:]
+        whole = ovs.ipv6(ip["src"], ip["dst"], ip["fl"], frame.proto, ip["tc"], ip["hlim"])[4:]
         # The flow label has 20 bits.
         inner += attr(Key.IPV6, b"\xff" * 32 + bytes((0, 15, 255, 255)) + b"\xff" * 4) if fill else attr(Key.IPV6, whole)
-    inner += field(Key.TCP, struct.pack(">HH", sport, dport))
-    # ACK, of twelve bits.
-    inner += attr(Key.TCP_FLAGS, b"\x0f\xff" if fill else b"\0\x10")
+    if frame.proto == packet.TCP:
+        inner += field(Key.TCP, struct.pack(">HH", sport, dport))
+        # ACK, of twelve bits.
+        inner += attr(Key.TCP_FLAGS, b"\x0f\xff" if fill else b"\0\x10")
+    else:
+        inner += field(Key.SCTP, struct.pack(">HH", sport, dport))
     key = field(Key.RECIRC_ID, bytes(4)) + field(Key.IN_PORT, struct.pack("=I", 1))
     key += field(Key.ETHERNET, packet.A_MAC + packet.B_MAC)
     for tag in frame.tags:
@@ -144,9 +151,9 @@ def send_large(frame):
 FORMS = {"linear": send_linear, "paged": send_paged, "large": send_large}
 
 
-def check(actions, change, kind, tags, send, more):
+def check(actions, change, frame, send, more):
     """A packet goes through these actions and comes out changed so."""
-    frame = Frame(kind, tags)
+    tags = frame.tags
     lab.dp.flush()
     lab.nl.pending()
     for number, others in more.items():
@@ -167,7 +174,7 @@ def check_refused(actions, kind, tags):
     refused(errno.EINVAL, lab.dp.flow, key_of(frame, False), actions, mask=key_of(frame, True))
 
 
-def action(name, make, change, untagged_only=False, forms=FORMS, more=None):
+def action(name, make, change, untagged_only=False, forms=FORMS, more=None, proto=packet.TCP):
     """Tests of an action; `make(kind)` are the actions, `change(frame)` the frames that come out."""
     for version, kind in (("IPv4", IP4), ("IPv6", IP6)):
         for tagged, tags in (("untagged", ()), ("tagged", (TAG,))):
@@ -177,7 +184,8 @@ def action(name, make, change, untagged_only=False, forms=FORMS, more=None):
                 add(f"{what}: refused", check_refused, actions, kind, tags)
                 continue
             for form in forms:
-                add(f"{what}, {form}", check, actions, change, kind, tags, FORMS[form], more or {})
+                frame = Frame(kind, tags).after(proto=proto)
+                add(f"{what}, {form}", check, actions, change, frame, FORMS[form], more or {})
 
 
 def changed(**fields):
@@ -225,20 +233,27 @@ def push_mpls(label):
     return attr(Act.PUSH_MPLS, label + struct.pack(">Hxx", MPLS_TYPE))
 
 
-def push_nsh():
-    base = attr(1, bytes((0, 63, 1, 3)) + struct.pack(">I", 0x00012303))
-    return nest(Act.PUSH_NSH, nest(Key.NSH, base, attr(2, bytes(range(16)))))
+FIXED = bytes(range(16))
+# Two values of variable length, the second one empty.
+VARIABLE = struct.pack(">HBB", 0x0123, 7, 8) + bytes(range(8)) + struct.pack(">HBB", 0x0124, 8, 0)
 
 
-def in_nsh(frame):
+def push_nsh(mdtype, context):
+    base = attr(1, bytes((0, 63, mdtype, 3)) + struct.pack(">I", 0x00012303))
+    return nest(Act.PUSH_NSH, nest(Key.NSH, base, attr(mdtype + 1, context)))
+
+
+def in_nsh(mdtype, context):
     """The whole frame behind a Network Service Header and another Ethernet header; what is tagged is dropped."""
-    if frame.tags:
-        return []
-    front = Ether(src=MAC_C, dst=MAC_D, type=NSH_TYPE)
-    nsh = NSH(mdtype=1, context_header=bytes(range(16)), ttl=63, nextproto=3, spi=0x000123, si=3)
-    outside = frame.after()
-    outside.build = lambda payload, number=0: bytes(front) + bytes(nsh) + frame.build(payload, number)
-    return [outside]
+    nsh = NSH(mdtype=mdtype, length=2 + len(context) // 4, ttl=63, nextproto=3, spi=0x000123, si=3)
+    front = bytes(Ether(src=MAC_C, dst=MAC_D, type=NSH_TYPE)) + bytes(nsh)[:8] + context
+
+    def change(frame):
+        outside = frame.after()
+        outside.build = lambda payload, number=0: front + frame.build(payload, number)
+        return [] if frame.tags else [outside]
+
+    return change
 
 
 action("output", lambda kind: OUT, same)
@@ -269,6 +284,21 @@ action(
     lambda kind: ovs.set_masked(Key.TCP, struct.pack(">HH", 0, 83), struct.pack(">HH", 0, 0xFFFF)) + OUT,
     changed(ports=(1000, 83)),
 )
+# Devices cannot be given a large packet of it.
+action(
+    "set ports of SCTP",
+    lambda kind: ovs.set_key(ovs.ports(Key.SCTP, 81, 82)) + OUT,
+    changed(ports=(81, 82)),
+    forms=("linear", "paged"),
+    proto=packet.SCTP,
+)
+action(
+    "set masked port of SCTP",
+    lambda kind: ovs.set_masked(Key.SCTP, struct.pack(">HH", 0, 83), struct.pack(">HH", 0, 0xFFFF)) + OUT,
+    changed(ports=(1000, 83)),
+    forms=("linear", "paged"),
+    proto=packet.SCTP,
+)
 action("dec_ttl", lambda kind: DEC_TTL + OUT, TTL_63)
 action(
     "push_vlan",
@@ -296,12 +326,13 @@ action(
     changed(src=MAC_C, dst=MAC_D),
     untagged_only=True,
 )
-action(
-    "push_nsh, push_eth",
-    lambda kind: push_nsh() + attr(Act.PUSH_ETH, C + D) + OUT,
-    in_nsh,
-    forms=("linear", "paged"),
-)
+for mdtype, context in ((1, FIXED), (2, VARIABLE)):
+    action(
+        f"push_nsh of type {mdtype}, push_eth",
+        lambda kind, mdtype=mdtype, context=context: push_nsh(mdtype, context) + attr(Act.PUSH_ETH, C + D) + OUT,
+        in_nsh(mdtype, context),
+        forms=("linear", "paged"),
+    )
 action("set priority and mark", lambda kind: ovs.set_key(u32(Key.PRIORITY, 7)) + ovs.set_key(u32(Key.SKB_MARK, 8)) + OUT, same)
 action("hash", lambda kind: attr(Act.HASH, struct.pack("=II", 0, 1)) + OUT, same)
 action("ct_clear", lambda kind: attr(Act.CT_CLEAR) + OUT, same)
