@@ -174,9 +174,13 @@ def labels_elsewhere():
     """Whether connections have labels in the other namespace."""
     child = os.fork()
     if not child:
-        with open("/run/netns/labels", "rb") as file:
-            os.setns(file.fileno(), os.CLONE_NEWNET)
-        os._exit(0 if ct.labels_in_use() else 3)
+        status = 1
+        try:
+            with open("/run/netns/labels", "rb") as file:
+                os.setns(file.fileno(), os.CLONE_NEWNET)
+            status = 0 if ct.labels_in_use() else 3
+        finally:
+            os._exit(status)
     return {0: True, 3: False}[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
 
 

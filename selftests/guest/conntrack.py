@@ -399,7 +399,7 @@ def helper():
     flow = "recirc_id(0),in_port(1),eth(),eth_type(0x0800),ipv4(proto=6),tcp(),tcp_flags(0/0)"
     lab.add((flow, "ct(commit,helper=ftp)"))
     equal(holders() - before, 1, "holders with a flow")
-    # In the end it is another helper that is wrong.
+    # The first helper is found, the second is not.
     found = nest(Act.CT, attr(Ct.COMMIT), attr(Ct.HELPER, b"ftp\0"))
     refused(errno.EINVAL, lab.dp.execute, packet.tcp4(), found + nest(Act.CT, attr(Ct.COMMIT), attr(Ct.HELPER, b"no\0")))
     equal(holders() - before, 1, "holders after a refused request")

@@ -14,7 +14,8 @@ from lib.net import Wire
 from lib.netlink import Socket, attr, parse, s32, string, u32
 from lib.ovs import DP, NEW, Datapath, Dp, Feature, Key, Pk
 
-NEW_, EST, REL, RPL, INV, TRK, SNAT, DNAT = (1 << bit for bit in range(8))
+# Of the state of connections.
+NEW_, INV, TRK, SNAT = 0x01, 0x10, 0x20, 0x40
 CHAIN, ZONE = 7, 5
 
 
@@ -39,9 +40,9 @@ class Lab:
         self.wire = Wire("e1")
         net.run("tc", "qdisc", "add", "dev", "p1", "clsact")
 
-    def filter(self, *actions, chain=0):
+    def filter(self, *actions):
         """tc does this with all packets; those that it sends on to a chain without a match leave it there."""
-        net.run("tc", "filter", "add", "dev", "p1", "ingress", "chain", str(chain), "protocol", "all", "flower", *actions)
+        net.run("tc", "filter", "add", "dev", "p1", "ingress", "protocol", "all", "flower", *actions)
 
     def upcall(self, data):
         self.wire.send(data)
@@ -62,8 +63,8 @@ def goto(chain):
     return "action", "goto", "chain", str(chain)
 
 
-def track(*more, zone=ZONE):
-    return "action", "ct", "zone", str(zone), *more, "pipe"
+def track(*more):
+    return "action", "ct", "zone", str(ZONE), *more, "pipe"
 
 
 @test
@@ -114,7 +115,7 @@ def fragments():
     defer(conntrack, "-F")
     lab.filter(*track(), *goto(CHAIN))
     datagram = packet.udp(bytes(1600))
-    # Three of four fields of a fragment: more follow, 0 and 100 times 8 bytes from the start.
+    # More follow, which are in units of 8 bytes from the start.
     for at, data in ((0x2000, datagram[:800]), (0x2000 | 100, datagram[800:1600])):
         lab.wire.send(packet.ether(packet.ipv4(data, 17, frag=at), 0x0800))
     upcall = lab.upcall(packet.ether(packet.ipv4(datagram[1600:], 17, frag=200), 0x0800))
@@ -134,7 +135,6 @@ def refused_sharing(nl):
 @test
 def wanted():
     """tc passes nothing on unless a datapath shares: not after it has gone, was not made, or does no longer"""
-
     lab = Lab(0)
     lab.filter(*goto(CHAIN))
 
@@ -162,10 +162,14 @@ def wanted():
 
     child = os.fork()
     if not child:
-        forget()
-        os.unshare(os.CLONE_NEWNET)
-        Datapath("dp0", 0, Feature.TC_RECIRC_SHARING)
-        os._exit(0)
+        status = 1
+        try:
+            forget()
+            os.unshare(os.CLONE_NEWNET)
+            Datapath("dp0", 0, Feature.TC_RECIRC_SHARING)
+            status = 0
+        finally:
+            os._exit(status)
     equal(os.waitpid(child, 0)[1], 0, "status of the process in another namespace")
     net.wait_for(lambda: not shared(), "end of sharing of a namespace that has gone")
 

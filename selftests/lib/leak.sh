@@ -64,11 +64,11 @@ leak_grown() {
 leak_check() {
 	local n=$1 once twice
 	shift
-	once=$(leak_grown "$n")
+	once=$(leak_grown "$n") || return
 	[ -n "$once" ] || return 0
 	leak_snapshot
 	"$@" || return
-	twice=$(leak_grown "$n")
+	twice=$(leak_grown "$n") || return
 	printf 'once: %s\nthen: %s\n' "$once" "${twice:-nothing}"
 	[ -z "$(join <(cut -d' ' -f1 <<<"$once" | sort) <(cut -d' ' -f1 <<<"$twice" | sort))" ]
 }
