@@ -144,15 +144,17 @@ fn mac_proto_of(skb: &SkBuff, port: &Vport) -> u8 {
 /// Extracts what the header of the tunnel said that a packet came out of, and returns the
 /// [`Key::tun_proto`]: zero, and nothing is extracted, if it came out of none.
 #[inline(never)]
-fn extract_tunnel(skb: &SkBuff, key: &mut Key, port: &Vport) -> u8 {
+fn extract_tunnel(skb: &mut SkBuff, key: &mut Key, port: &Vport) -> u8 {
     // What the host sends has a destination, but came out of no tunnel.
     if port.is_internal() {
         return 0;
     }
-    match skb.tunnel_info() {
-        Some(info) => tunnel::extract(&mut key.tun, info),
-        None => 0,
-    }
+    let Some(info) = skb.tunnel_info() else {
+        return 0;
+    };
+    let proto = tunnel::extract(&mut key.tun, info);
+    skb.forget_lost_checksum();
+    proto
 }
 
 /// Extracts the key of a packet that has just come in.

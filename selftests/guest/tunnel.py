@@ -272,6 +272,22 @@ def matched():
 
 
 @test
+def lost_checksum():
+    """a packet comes out of a tunnel whose outer headers' checksum had been left to the device"""
+    tunnel_port("geneve external")
+    net.veth("g0", "g1")
+    net.ip("addr add 172.16.77.1/24 dev g0")
+    inner = packet.ether(bytes(100), 0x88B5)
+    outer = struct.pack(">HHHHHHI", 1234, 6081, 16 + len(inner), 0x1234, 0, 0x6558, 5 << 8) + inner
+    upcalls.pending()
+    net.Wire("g1", vnet=True).send_gso(
+        packet.ether(packet.ipv4(outer, 17, "172.16.77.2", "172.16.77.1"), 0x0800, dst=net.mac("g0")), 0, 0, 0, 22, 2
+    )
+    message = upcalls.next(lambda m: m.cmd == MISS and dict(parse(m.get(Pk.KEY)))[Key.IN_PORT] == struct.pack("=I", 2))
+    equal(message.get(Pk.PACKET), inner, "packet for user space")
+
+
+@test
 def stale():
     """a packet without tunnel after one with options has none of that in its key"""
     to_ourselves("geneve external", number(5), ttl(64), geneve(LONG))

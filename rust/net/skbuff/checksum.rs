@@ -59,6 +59,26 @@ impl SkBuff {
         to_result(unsafe { bindings::skb_csum_hwoffload_help(self.as_ptr(), 0) })
     }
 
+    /// Forgets what is left to do, if it is not to be done to the packet's [linear](Self::headlen) part.
+    ///
+    /// A guest may ask for the checksum of a tunnel's outer headers. `__skb_checksum_validate_complete()`
+    /// then writes over where it starts; once the outer headers are gone, the kernel would take any part
+    /// of the packet for what is to be summed up, and warn.
+    pub(crate) fn forget_lost_checksum(&mut self) {
+        if self.ip_summed() != IpSummed::Partial {
+            return;
+        }
+        let fields = self.fields();
+        // SAFETY: The union is of numbers.
+        let csum = unsafe { fields.__bindgen_anon_1.__bindgen_anon_1 };
+        let start = usize::from(csum.csum_start).checked_sub(self.headroom());
+        let end = start.map(|start| start + usize::from(csum.csum_offset) + size_of::<u16>());
+        if end.is_none_or(|end| end > self.headlen()) {
+            self.fields_mut()
+                .set_ip_summed(bindings::CHECKSUM_NONE as u8);
+        }
+    }
+
     /// The checksum of an SCTP packet whose header is at `offset`, as it belongs in the header.
     pub(crate) fn sctp_checksum(&self, offset: usize) -> u32 {
         let offset = offset.min(self.len() as usize) as u32;
