@@ -21,8 +21,8 @@ from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from lib import net, ovs, packet
-from lib.ktap import add, defer, find_module, main
-from lib.lab import Lab
+from lib.ktap import add, defer, equal, find_module, main, test
+from lib.lab import IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, Lab, Tun
 from lib.netlink import attr, be16, nest, u16, u32
 from lib.ovs import Act, Key, output, recirc, refused
 
@@ -313,6 +313,13 @@ action(
     changed(shim=OTHER, type=MPLS_TYPE),
     untagged_only=True,
 )
+# To be cut up for user space, and then on output as if it had not been.
+action(
+    "push_mpls, userspace",
+    lambda kind: push_mpls(LABEL) + ovs.userspace(1) + OUT,
+    changed(shim=LABEL, type=MPLS_TYPE),
+    untagged_only=True,
+)
 action("push_mpls, pop_mpls", lambda kind: push_mpls(LABEL) + be16(Act.POP_MPLS, kind) + OUT, same, untagged_only=True)
 action(
     "add_mpls",
@@ -331,7 +338,12 @@ for mdtype, context in ((1, FIXED), (2, VARIABLE)):
         f"push_nsh of type {mdtype}, push_eth",
         lambda kind, mdtype=mdtype, context=context: push_nsh(mdtype, context) + attr(Act.PUSH_ETH, C + D) + OUT,
         in_nsh(mdtype, context),
-        forms=("linear", "paged"),
+    )
+    action(
+        f"push_nsh of type {mdtype}, push_eth, userspace",
+        lambda kind, mdtype=mdtype, context=context: push_nsh(mdtype, context)
+        + attr(Act.PUSH_ETH, C + D) + ovs.userspace(1) + OUT,
+        in_nsh(mdtype, context),
     )
 action("set priority and mark", lambda kind: ovs.set_key(u32(Key.PRIORITY, 7)) + ovs.set_key(u32(Key.SKB_MARK, 8)) + OUT, same)
 action("hash", lambda kind: attr(Act.HASH, struct.pack("=II", 0, 1)) + OUT, same)
@@ -356,6 +368,30 @@ action(
     lambda f: [f.after(cut=74 if f.tags else 70), f],
     forms=("linear", "paged"),
 )
+
+
+@test
+def fragments():
+    """a datagram to be fragmented is so on output, too, after it was for user space"""
+    data = packet.ether(packet.ipv6(packet.udp(bytes(range(250)) * 12), packet.UDP), IP6)
+    header = struct.pack("=BBHHHH", 1, 3, 62, SEGMENT, 54, 6)
+    # Other devices of software would have it fragmented before it comes in.
+    tap = Tun("t1", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
+    lab.dp.add("t1", number=3, pids=(lab.nl.pid,))
+
+    def sent(actions):
+        lab.dp.flush()
+        lab.dp.flow_from(3, actions)
+        os.write(tap.fd, header + data)
+        got = [lab.wires[2].receive() for _ in range(4)]
+        # The id of the fragments is a new one each time.
+        return [(one or b"").hex()[: 2 * 58] + (one or b"").hex()[2 * 62 :] for one in got]
+
+    lab.nl.pending()
+    plain = sent(OUT)
+    equal(len(plain[0]), 2 * (62 + SEGMENT - 4), "length of the first fragment")
+    equal(sent(ovs.userspace(1) + OUT), plain, "fragments")
+    lab.expect({})
 
 
 if __name__ == "__main__":

@@ -44,18 +44,33 @@ impl SkBuff {
         unsafe { bindings::skb_gso_validate_mac_len(self.as_ptr(), len) }
     }
 
-    /// Makes the packets that this one stands for. It stays as it is.
-    pub(crate) fn gso_segment(&mut self) -> Result<Segments> {
+    /// Makes the packets that this one stands for.
+    pub(crate) fn gso_segment(&self) -> Result<Segments> {
+        // What cuts it up moves its headers, writes to them, or takes them off.
+        let whole = self.copy_head()?;
         // SAFETY: By the type invariant the buffer is not shared, and `NETIF_F_SG` allows segments
         // to share its fragments.
         let list =
-            unsafe { bindings::__skb_gso_segment(self.as_ptr(), bindings::NETIF_F_SG, false) };
+            unsafe { bindings::__skb_gso_segment(whole.as_ptr(), bindings::NETIF_F_SG, false) };
+        // It may be the first of its segments, which has a reference of its own then.
+        whole.consume();
         let list = from_err_ptr(list)?;
         if list.is_null() {
             return Err(ENODATA);
         }
         // INVARIANT: The function returns a list of packets that the caller owns.
         Ok(Segments(list))
+    }
+
+    /// The same packet, its linear part in memory of its own, and all else shared.
+    fn copy_head(&self) -> Result<Self> {
+        let headroom = self.headroom() as c_int;
+        // SAFETY: By the type invariant.
+        let copy = unsafe {
+            bindings::__pskb_copy_fclone(self.as_ptr(), headroom, bindings::GFP_ATOMIC, false)
+        };
+        // INVARIANT: The function returns an owned buffer or null.
+        NonNull::new(copy).map(Self).ok_or(ENOMEM)
     }
 }
 

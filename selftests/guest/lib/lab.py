@@ -18,17 +18,17 @@ from lib.ovs import Pk, output
 
 MARKER = packet.pad(packet.ether(b"end of the packets of this test", 0x88B5))
 TUNSETIFF = 0x400454CA
-IFF_TUN = 1
+IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 1, 2, 0x1000, 0x4000
 
 
 class Tun:
-    """A device whose packets have no Ethernet header, and the program at its other end."""
+    """A device, its packets without Ethernet header unless `flags` say so, and the program at its other end."""
 
-    def __init__(self, name):
+    def __init__(self, name, flags=IFF_TUN):
         net.run("modprobe", "tun")
         self.fd = os.open("/dev/net/tun", os.O_RDWR)
         defer(self.close)
-        fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN))
+        fcntl.ioctl(self.fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), flags))
         net.ip(f"link set {name} mtu 9000 up")
 
     def close(self):
