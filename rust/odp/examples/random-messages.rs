@@ -3,8 +3,8 @@
 //! Random netlink messages: valid ones with attributes changed, lost, doubled, moved, nested.
 //!
 //! `random-messages SEED` first reads what is to be changed from its standard input, up to a record
-//! with family 0: the family's number (2 bytes), the command (1), how rare it is to be (1), the length (4),
-//! the attributes. One that is as rare as N is taken every N-th time that it would be. Then, until the end of the input, what is wanted: the index of a datapath (4 bytes) and
+//! with family 0: the family's number (2 bytes), the command (1), nothing (1), the length (4), the
+//! attributes. Then, until the end of the input, what is wanted: the index of a datapath (4 bytes) and
 //! how many messages (4); it prints the length of them all (4), and the messages, each with the flags
 //! REQUEST and ACK. All numbers are in the machine's byte order.
 //!
@@ -128,7 +128,6 @@ impl Item {
 struct Message {
     family: u16,
     command: u8,
-    rarity: usize,
     attrs: Node,
 }
 
@@ -216,12 +215,7 @@ impl Fuzzer {
 
     /// A message for the datapath with that index.
     fn message(&mut self, dp_ifindex: i32, out: &mut Vec<u8>) {
-        let number = loop {
-            let number = self.random.below(self.valid.len());
-            if self.random.below(self.valid[number].rarity) == 0 {
-                break number;
-            }
-        };
+        let number = self.random.below(self.valid.len());
         let Message {
             family,
             mut command,
@@ -257,7 +251,7 @@ impl Fuzzer {
 fn read_message(input: &mut impl Read) -> io::Result<Option<Message>> {
     let mut head = [0; 8];
     input.read_exact(&mut head)?;
-    let [f0, f1, command, rarity, l0, l1, l2, l3] = head;
+    let [f0, f1, command, _, l0, l1, l2, l3] = head;
     let family = u16::from_ne_bytes([f0, f1]);
     if family == 0 {
         return Ok(None);
@@ -267,7 +261,6 @@ fn read_message(input: &mut impl Read) -> io::Result<Option<Message>> {
     Ok(Some(Message {
         family,
         command,
-        rarity: usize::from(rarity.max(1)),
         attrs: Node::parse(&attrs),
     }))
 }

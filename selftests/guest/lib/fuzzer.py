@@ -86,8 +86,7 @@ def messages(name):
 class Fuzzer:
     """Makes messages by chance, by a program of its own (rust/odp/examples/random-messages.rs): Python is too slow."""
 
-    def __init__(self, seed, name, nl, rarity=1):
-        """`rarity` is of messages that make devices and remove them, which takes a thousand times as long."""
+    def __init__(self, seed, name, nl):
         self.families = {}
         for family in (DP, VPORT, FLOW, PACKET, METER, LIMIT):
             # Of a module's build without connection tracking.
@@ -96,7 +95,7 @@ class Fuzzer:
         self.program = subprocess.Popen([PROGRAM, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for family, cmd, attrs in messages(name):
             if family in self.families:
-                self.program.stdin.write(struct.pack("=HBBI", self.families[family], cmd, rarity if family in (DP, VPORT) else 1, len(attrs)) + attrs)
+                self.program.stdin.write(struct.pack("=HBxI", self.families[family], cmd, len(attrs)) + attrs)
         self.program.stdin.write(bytes(8))
 
     def close(self):
