@@ -45,8 +45,14 @@ const VLAN_HLEN: usize = 4;
 const IPV4_HLEN: usize = 20;
 /// The length of an IPv6 header, in bytes, which is more than that of IPv4 without options.
 const IPV6_HLEN: usize = 40;
+/// The length of a TCP header without options, in bytes.
+const TCP_HLEN: usize = 20;
+/// The length of a UDP header, in bytes.
+const UDP_HLEN: usize = 8;
+/// The length of the header of an SCTP packet, in bytes.
+const SCTP_HLEN: usize = 12;
 /// The most bytes of a transport header that an action changes.
-const TRANSPORT_HLEN: usize = 20;
+const TRANSPORT_HLEN: usize = TCP_HLEN;
 
 /// Brings a stale key up to date with the packet.
 pub(super) fn refresh(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
@@ -148,14 +154,18 @@ fn behind_tags(skb: &SkBuff) -> Option<(usize, u16)> {
 
 /// Makes the network header and the part of the transport header that a SET action may change
 /// writable, and tells where they are, from the start of the packet.
-fn writable(skb: &mut SkBuff) -> Result<(usize, usize)> {
+///
+/// Fails if the packet ends before `network_len` bytes of the one or `transport_len` of the other.
+fn writable(skb: &mut SkBuff, network_len: usize, transport_len: usize) -> Result<(usize, usize)> {
     let (network, _) = network(skb).ok_or(EINVAL)?;
     let transport = skb.transport_offset().unwrap_or(network).max(network);
     let wanted = transport
         .saturating_add(TRANSPORT_HLEN)
         .max(network.saturating_add(IPV6_HLEN));
-    let wanted = wanted.min(skb.headlen());
-    skb.ensure_writable(wanted)?;
+    let needed = transport
+        .saturating_add(transport_len)
+        .max(network.saturating_add(network_len));
+    skb.ensure_writable(wanted.min(skb.headlen()).max(needed))?;
     Ok((network, transport))
 }
 
@@ -204,7 +214,7 @@ pub(super) fn set_ipv4(
     value: &KeyIpv4,
     mask: &KeyIpv4,
 ) -> Result {
-    let (network, transport) = writable(skb)?;
+    let (network, transport) = writable(skb, IPV4_HLEN, 0)?;
     let mut state = checksum(skb);
     let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
     let l4 = transport.saturating_sub(network);
@@ -223,7 +233,7 @@ pub(super) fn set_ipv6(
     value: &KeyIpv6,
     mask: &KeyIpv6,
 ) -> Result {
-    let (network, transport) = writable(skb)?;
+    let (network, transport) = writable(skb, IPV6_HLEN, 0)?;
     let mut state = checksum(skb);
     let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
     let l4 = transport.saturating_sub(network);
@@ -242,7 +252,7 @@ pub(super) fn set_tcp(
     value: &KeyPorts,
     mask: &KeyPorts,
 ) -> Result {
-    let (_, transport) = writable(skb)?;
+    let (_, transport) = writable(skb, 0, TCP_HLEN)?;
     let state = checksum(skb);
     let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
     if rewrite::set_tcp(header, &state, &mut packet.key, value, mask) {
@@ -258,7 +268,7 @@ pub(super) fn set_udp(
     value: &KeyPorts,
     mask: &KeyPorts,
 ) -> Result {
-    let (_, transport) = writable(skb)?;
+    let (_, transport) = writable(skb, 0, UDP_HLEN)?;
     let state = checksum(skb);
     let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;
     if rewrite::set_udp(header, &state, &mut packet.key, value, mask) {
@@ -279,7 +289,7 @@ pub(super) fn set_sctp(
     /// Where the checksum is in the header.
     const CHECK: usize = 8;
 
-    let (_, transport) = writable(skb)?;
+    let (_, transport) = writable(skb, 0, SCTP_HLEN)?;
     let before = skb.sctp_checksum(transport);
     let state = checksum(skb);
     let header = skb.data_mut().get_mut(transport..).ok_or(EINVAL)?;

@@ -10,7 +10,7 @@ import struct
 from lib import ktap, net, ovs, packet, tracing
 from lib.ktap import defer, equal, find_module, main, test, true
 from lib.lab import Lab
-from lib.netlink import nest, u16, u32
+from lib.netlink import attr, nest, u16, u32
 from lib.ovs import Act, Key, Pk, output, recirc
 from lib.tracing import traced
 
@@ -64,6 +64,28 @@ def action_error():
     lab.key(packet.udp4())
     lab.dp.flow_from(1, error)
     equal(told(lambda: (lab.send(packet.udp4()), net.wait_for(lambda: lab.dp.stats()[0], "hit")))[-1:], [ACTION_ERROR], "reason")
+
+
+@test
+def cut_off():
+    """ACTION_ERROR: the header to be changed is cut off"""
+    v4, v6 = packet.ipv4(packet.udp(), packet.UDP), packet.ipv6(packet.udp(), packet.UDP)
+    proto = attr(Key.IPV4, bytes(8) + b"\xff" + bytes(3))
+    ports = b"\0\1\0\2"
+    for data, kind, header, mask, l4, which, value in (
+        (v4[:12], 0x0800, ovs.ipv4(proto=packet.UDP), attr(Key.IPV4, bytes(12)), Key.UDP, Key.IPV4, bytes(9) + b"\4\0\0"),
+        (v6[:30], 0x86DD, ovs.ipv6(proto=packet.UDP), attr(Key.IPV6, bytes(40)), Key.UDP, Key.IPV6, b"\4" * 16 + bytes(24)),
+        (v4[:26], 0x0800, ovs.ipv4(proto=packet.UDP), proto, Key.UDP, Key.UDP, ports),
+        (packet.ipv4(bytes(10), packet.SCTP), 0x0800, ovs.ipv4(proto=packet.SCTP), proto, Key.SCTP, Key.SCTP, ports),
+    ):
+        key = ovs.in_port(1) + ovs.eth() + ovs.eth_type(kind) + header + ovs.ports(l4, 1, 2)
+        mask = ovs.in_port(0xFFFFFFFF) + ovs.eth(bytes(6), bytes(6)) + ovs.eth_type(0xFFFF) + mask + ovs.ports(l4, 0, 0)
+        data = packet.ether(data, kind)
+        lab.dp.flush()
+        lab.dp.flow(key, ovs.set_masked(which, value, value) + output(2), mask=mask)
+        hits = lab.dp.stats()[0]
+        reasons = told(lambda data=data, hits=hits: (lab.send(data), net.wait_for(lambda: lab.dp.stats()[0] > hits, "hit")))
+        equal(reasons[-1:], [ACTION_ERROR], "reason")
 
 
 @test
