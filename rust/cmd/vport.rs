@@ -396,6 +396,12 @@ impl Command for New {
             autoload::vport_type(kind);
             (guard, dp, port_no) = place(info, wanted)?;
         }
+        let tunnel = match kind {
+            vport_type::INTERNAL | vport_type::NETDEV => None,
+            _ => Some(guard.kind(kind).ok_or_else(|| {
+                netlink::Error::new(EAFNOSUPPORT, c"unknown type of port").with_attr(kind_attr)
+            })?),
+        };
         let params = vport::Params {
             name: name.str()?,
             port_no,
@@ -413,16 +419,13 @@ impl Command for New {
             };
             netlink::Error::new(err, text).with_attr(name)
         };
-        let port = match kind {
-            vport_type::INTERNAL => {
+        let port = match tunnel {
+            None if kind == vport_type::INTERNAL => {
                 Vport::add_internal(&dp, info.net(), params, &guard).map_err(no_device)?
             }
-            vport_type::NETDEV => Vport::add_netdev(&dp, info.net(), params, &guard)
+            None => Vport::add_netdev(&dp, info.net(), params, &guard)
                 .map_err(|err| err.with_attr(name))?,
-            _ => {
-                let kind = guard.kind(kind).ok_or_else(|| {
-                    netlink::Error::new(EAFNOSUPPORT, c"unknown type of port").with_attr(kind_attr)
-                })?;
+            Some(kind) => {
                 let options = options(info, kind.takes)?;
                 Vport::add_tunnel(&dp, info.net(), params, kind, options, &guard)
                     .map_err(no_device)?

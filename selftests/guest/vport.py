@@ -149,6 +149,8 @@ def types():
     dp = Datapath()
     for kind in (0, 6, 77, 0xFFFFFFFF):
         refused(errno.EAFNOSUPPORT, dp.add, "p1", kind)
+        # Whatever else may be wrong.
+        refused(errno.EAFNOSUPPORT, dp.add, "p1", kind, pids=(1,) * 1000)
 
 
 @test
