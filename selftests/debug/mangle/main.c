@@ -32,7 +32,7 @@ static int tell(struct notifier_block *block, unsigned long event, void *data)
 /* Before that of User Mode Linux, which ends everything. */
 static struct notifier_block panicking = { .notifier_call = tell, .priority = INT_MAX };
 
-static void one(struct net_device *dev)
+static void one(struct net_device *dev, u32 shortest)
 {
 	struct sk_buff *skb, *clone = NULL;
 	struct rnd_state rnd;
@@ -40,6 +40,10 @@ static void one(struct net_device *dev)
 
 	prandom_seed_state(&rnd, doing.seed * 0x9e3779b97f4a7c15 + doing.number);
 	len = frame_mangle(&rnd, buffer);
+	if (len < shortest) {
+		memset(buffer + len, 0, shortest - len);
+		len = shortest;
+	}
 	skb = packet_make(&rnd, dev, buffer, len);
 	if (!skb)
 		return;
@@ -61,7 +65,7 @@ static int run_packets(struct net_device *dev, struct mangle_run *run, u64 *dige
 		doing.seed = run->seed;
 		doing.number = run->first + i;
 		local_bh_disable();
-		one(dev);
+		one(dev, min(run->shortest, MANGLE_LEN));
 		local_bh_enable();
 		if (digests)
 			digests[i] = device_digest(&run->sent);

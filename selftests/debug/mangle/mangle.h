@@ -28,6 +28,8 @@ struct mangle_run {
 	 */
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
+	__u32 shortest;		/* frames are filled up with zeros to so many bytes */
+	__u32 reserved;
 };
 
 #define MANGLE_RUN	_IOWR('m', 1, struct mangle_run)

@@ -27,11 +27,13 @@ class Chance:
 
     `ports` are numbers for OUTPUT, `tunnels` pairs of such a number and the attributes of a tunnel.
     `repeatable`: nothing whose outcome is not determined by packets and flows, of which no two match the same packet.
+    `whole`: the IP headers of packets are; of others no connections are tracked, and they are not changed.
     """
 
-    def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False):
+    def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False, whole=True):
         self.random = random.Random(seed)
-        self.ports, self.tunnels, self.pid, self.repeatable = ports, tunnels, pid, repeatable
+        self.ports, self.tunnels, self.pid, self.repeatable, self.whole = ports, tunnels, pid, repeatable, whole
+        self.lookups = 0
         # What all flows look at then.
         self.exact = {name: self.random.randrange(2) for name in ("proto", "frag", "ports")}
 
@@ -52,7 +54,8 @@ class Chance:
 
     def meta(self):
         chance = self.random
-        found = u32(Key.RECIRC_ID, chance.choice((0, 0, 0, 1, 2, 3))), u32(Key.RECIRC_ID, ALL)
+        self.lookups = chance.choice((0, 0, 0, 1, 2, 3))
+        found = u32(Key.RECIRC_ID, self.lookups), u32(Key.RECIRC_ID, ALL)
         if self.repeatable:
             ports = ovs.in_port(chance.choice(self.ports)), ovs.in_port(ALL)
             return join(found, ports, (ovs.eth(), ovs.eth(bytes(6), bytes(6))))
@@ -129,7 +132,9 @@ class Chance:
         """Sets a field."""
         chance = self.random
         some = [masked(Key.ETHERNET, b"\2" * 12, chance.choice((b"\xff", b"\x0f")) * 12)]
-        if kind == IPV4:
+        if not self.whole:
+            pass
+        elif kind == IPV4:
             masks = bytes(8) + b"\0\xff\xff\0", b"\xff" * 8 + bytes(4), bytes(4) + b"\xff" * 4 + b"\0\0\xff\0"
             # Protocol and fragment cannot be set.
             value = bytes((10, 9, 8, 7, 10, 9, 8, 6, 0, 4, 9, 0))
@@ -142,7 +147,7 @@ class Chance:
             some.append(masked(Key.MPLS, b"\1\2\1\7", b"\xff\xff\xf0\xff"))
         elif kind == NSH:
             some.append(nest(Act.SET, NSH_HEADER))
-        if proto in PROTOCOLS:
+        if proto in PROTOCOLS and self.whole:
             some.append(masked(PROTOCOLS[proto], struct.pack(">HH", 53, 80), chance.choice((b"\xff\xff\0\0", b"\xff" * 4))))
         return chance.choice(some)
 
@@ -161,8 +166,8 @@ class Chance:
     def lookup(self, kind, proto, depth):
         """Connection tracking, looking up again."""
         chance = self.random
-        if chance.randrange(3) == 0 or kind not in (IPV4, IPV6):
-            return ovs.recirc(chance.randrange(1, 4))
+        if chance.randrange(3) == 0 or kind not in (IPV4, IPV6) or not self.whole:
+            return self.again()
         options = {"zone": chance.randrange(3)}
         if chance.randrange(2):
             options["commit"] = True
@@ -176,7 +181,12 @@ class Chance:
             options["nat"] = self.nat(kind, options.get("commit", False))
         if proto == packet.TCP and chance.randrange(6) == 0:
             options["helper"] = "ftp"
-        return ovs.ct(**options) + chance.choice((b"", ovs.recirc(chance.randrange(1, 4))))
+        return ovs.ct(**options) + (self.again() if chance.randrange(2) else b"")
+
+    def again(self):
+        """Looking up again. The kernel's module does not do it as often as ours: if it is to be repeatable, not in a circle."""
+        first = self.lookups + 1 if self.repeatable else 1
+        return ovs.recirc(self.random.randrange(first, 4)) if first < 4 else b""
 
     def nat(self, kind, commit):
         chance = self.random

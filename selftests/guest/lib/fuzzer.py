@@ -33,11 +33,11 @@ def keys():
     yield conntrack + link + ovs.eth_type(0x0800) + ovs.ipv4(proto=packet.ICMP) + attr(Key.ICMP, b"\x08\0")
 
 
-def actions():
+def actions(probability):
     """Lists of actions of many kinds."""
     yield output(2)
     yield ovs.push_vlan(0x1064) + ovs.push_vlan(0x1065, 0x88A8) + output(2) + ovs.POP_VLAN + output(3)
-    yield nest(Act.SAMPLE, u32(1, 0x7FFFFFFF), nest(2, output(2), ovs.recirc(3))) + output(3)
+    yield nest(Act.SAMPLE, u32(1, probability), nest(2, output(2), ovs.recirc(3))) + output(3)
     yield nest(Act.CLONE, ovs.trunc(60), output(2), nest(Act.CLONE, ovs.recirc(5))) + ovs.recirc(4)
     yield nest(Act.CHECK_PKT_LEN, u16(1, 100), nest(2, output(2)), nest(3, output(3)))
     yield nest(Act.DEC_TTL, nest(1, output(3))) + output(2)
@@ -52,7 +52,7 @@ def actions():
     yield ovs.set_key(nest(Key.TUNNEL, attr(0, bytes(8)), attr(2, bytes((10, 0, 0, 2))), attr(4, b"\x40"), attr(8, bytes(8)))) + output(2)
 
 
-def messages(name):
+def messages(name, probability):
     """Valid messages: family, command, and bytes of attributes."""
     ufid = attr(Fl.UFID, b"0123456789abcdef")
     yield DP, NEW, string(Dp.NAME, name) + u32(Dp.UPCALL_PID, 0) + u32(Dp.USER_FEATURES, Feature.UNALIGNED)
@@ -69,7 +69,7 @@ def messages(name):
         yield FLOW, NEW, attr(Fl.KEY, key) + attr(Fl.ACTIONS, output(2)) + ufid
         yield FLOW, NEW, attr(Fl.KEY, key) + attr(Fl.MASK, key) + attr(Fl.ACTIONS, b"")
         yield FLOW, GET, attr(Fl.KEY, key) + u32(Fl.UFID_FLAGS, 7)
-    for list_ in actions():
+    for list_ in actions(probability):
         key = next(keys())
         yield FLOW, NEW, attr(Fl.KEY, key) + attr(Fl.ACTIONS, list_) + ufid
         yield FLOW, SET, attr(Fl.KEY, key) + attr(Fl.ACTIONS, list_) + ufid + attr(Fl.CLEAR)
@@ -86,14 +86,15 @@ def messages(name):
 class Fuzzer:
     """Makes messages by chance, by a program of its own (rust/odp/examples/random-messages.rs): Python is too slow."""
 
-    def __init__(self, seed, name, nl):
+    def __init__(self, seed, name, nl, probability=0x7FFFFFFF):
+        """`probability` of samples."""
         self.families = {}
         for family in (DP, VPORT, FLOW, PACKET, METER, LIMIT):
             # Of a module's build without connection tracking.
             with contextlib.suppress(Error):
                 self.families[family] = nl.family(family)[0]
         self.program = subprocess.Popen([PROGRAM, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for family, cmd, attrs in messages(name):
+        for family, cmd, attrs in messages(name, probability):
             if family in self.families:
                 self.program.stdin.write(struct.pack("=HBxI", self.families[family], cmd, len(attrs)) + attrs)
         self.program.stdin.write(bytes(8))

@@ -11,7 +11,7 @@ from lib.chance import frames
 from lib.ktap import defer
 
 DEVICES = [f"mgl{i}" for i in range(6)]
-_REQUEST = struct.Struct("=IIQQQQ")
+_REQUEST = struct.Struct("=IIQQQQII")
 _RUN = 3 << 30 | _REQUEST.size << 16 | ord("m") << 8 | 1
 
 
@@ -30,14 +30,14 @@ class Mangle:
             net.up(device)
         self.ifindexes = {device: net.ifindex(device) for device in DEVICES}
 
-    def run(self, device, seed, first, count, digests=None):
+    def run(self, device, seed, first, count, digests=None, shortest=0):
         """These packets of a seed come in by a device; how many went out by those of the module."""
-        request = bytearray(_REQUEST.pack(self.ifindexes[device], count, seed, first, ctypes.addressof(digests) if digests else 0, 0))
+        request = bytearray(_REQUEST.pack(self.ifindexes[device], count, seed, first, ctypes.addressof(digests) if digests else 0, 0, shortest, 0))
         fcntl.ioctl(self.fd, _RUN, request)
         return _REQUEST.unpack(request)[5]
 
-    def digests(self, device, seed, count):
+    def digests(self, device, seed, count, shortest):
         """For each packet what went out."""
         digests = (ctypes.c_uint64 * count)()
-        self.run(device, seed, 0, count, digests)
+        self.run(device, seed, 0, count, digests, shortest)
         return list(digests)
