@@ -35,6 +35,9 @@ def setup():
     global mangle
     net.quiet_devices()
     mangle = Mangle()
+    # Fragments that wait for others are those of a zone, and gone when the other module has its turn.
+    net.sysctl("net/ipv4/ipfrag_time", 2)
+    net.sysctl("net/netfilter/nf_conntrack_frag6_timeout", 2)
 
 
 def told(key):
@@ -122,7 +125,7 @@ class Round:
             self.note(f"tracking {i}: {kind:x} {proto} {actions.hex()}", result)
 
     def flows(self):
-        chance = Chance(self.seed, list(range(1, 8)), (), self.nl.pid, repeatable=True, whole=self.whole)
+        chance = Chance(self.seed, list(range(1, 8)), (), self.nl.pid, repeatable=True, whole=self.whole, zone=self.seed * 3 % 60000)
         self.dp.request(METER, METER_SET, u32(1, 0) + nest(4, nest(1, u32(1, 1), u32(2, 1 << 30), u32(3, 1 << 30))))
         for i in range(FLOWS):
             key, mask, actions = chance.flow()
@@ -149,13 +152,16 @@ class Round:
                 self.note("upcall", (message.cmd, key, attrs))
         except OSError:
             self.note("upcall", "lost")
+            # Make room for answers.
+            self.nl.pending()
 
     def dumps(self):
         dp = self.dp
         try:
             # Not the masks: the kernel's module counts those apart that are equal, but are of flows with more fields.
             self.note("statistics", dp.stats())
-            for message in dp.request(VPORT, GET, flags=DUMP):
+            # The order is not said.
+            for message in sorted(dp.request(VPORT, GET, flags=DUMP), key=lambda port: port.u32(Vp.PORT_NO)):
                 # Devices have counted before.
                 apart = (Vp.IFINDEX, Vp.STATS) if message.u32(Vp.TYPE) == Vp.NETDEV else (Vp.IFINDEX,)
                 self.note("port", sorted((kind, value) for kind, value in message.attrs if kind not in apart))

@@ -28,12 +28,13 @@ class Chance:
     `ports` are numbers for OUTPUT, `tunnels` pairs of such a number and the attributes of a tunnel.
     `repeatable`: nothing whose outcome is not determined by packets and flows, of which no two match the same packet.
     `whole`: the IP headers of packets are; of others no connections are tracked, and they are not changed.
+    `zone`: the first of three.
     """
 
-    def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False, whole=True):
+    def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False, whole=True, zone=0):
         self.random = random.Random(seed)
         self.ports, self.tunnels, self.pid, self.repeatable, self.whole = ports, tunnels, pid, repeatable, whole
-        self.lookups = 0
+        self.lookups, self.zone = 0, zone
         # What all flows look at then.
         self.exact = {name: self.random.randrange(2) for name in ("proto", "frag", "ports")}
 
@@ -168,7 +169,7 @@ class Chance:
         chance = self.random
         if chance.randrange(3) == 0 or kind not in (IPV4, IPV6) or not self.whole:
             return self.again()
-        options = {"zone": chance.randrange(3)}
+        options = {"zone": self.zone + chance.randrange(3)}
         if chance.randrange(2):
             options["commit"] = True
             if chance.randrange(2):
