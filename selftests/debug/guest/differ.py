@@ -23,8 +23,9 @@ ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
 # Rounds before the modules are changed, and of each round actions for connections, flows, packets and messages.
 BATCH, TRACKED, FLOWS, PACKETS, MESSAGES = 20, 100, 40, 1000, 100
-# Bytes of a frame in which no IP header is cut off, whatever is before it.
-WHOLE = 100
+# Bytes of a frame in which no IP header is cut off, whatever is before it; of one that has something behind its
+# Ethernet header and tags: the kernel's module panics when user space gets a packet of which that was all.
+WHOLE, SOME = 100, 40
 STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch"
 MODULES = "openvswitch", "vport-vxlan", "vport-geneve", "vport-gre"
 METER, METER_SET = "ovs_meter", 2
@@ -138,7 +139,7 @@ class Round:
 
     def packets(self):
         """Packets that come in by a port."""
-        for i, digest in enumerate(mangle.digests(DEVICES[0], self.seed, PACKETS, WHOLE if self.whole else 0)):
+        for i, digest in enumerate(mangle.digests(DEVICES[0], self.seed, PACKETS, WHOLE if self.whole else SOME)):
             self.note(f"packet {i}", digest)
         self.upcalls()
 
