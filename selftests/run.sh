@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # run.sh: all tests, or those whose name matches $TESTS (shell patterns,
-# separated by spaces): lint/*, build/*, host/* and guest/*. V=1 shows all output.
+# separated by spaces): lint/*, build/*, host/*, guest/* and checkers/*. V=1 shows all output.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 . "$here/workshop/common.sh"
@@ -53,15 +53,37 @@ cargo_totals() {
 
 modules_without_warnings() {
 	# From nothing: an incremental build says its warnings only once.
-	rm -rf "$OVS_BUILD"/modules*
+	rm -rf "$OVS_BUILD"/modules "$OVS_BUILD"/modules-[0-9]*
 	"$enter" "$build" modules 2>&1 | tee "$logs/modules.out"
 	! grep -i 'warning' "$logs/modules.out"
+}
+
+# A few of the VM's tests on the kernel with checkers, if there is one: `make check-debug` builds it.
+short_tests() {
+	local t
+	for t in conntrack flow fuzz model tunnel; do
+		! wanted "checkers/$t" || echo "guest/$t.py"
+	done
+}
+
+with_checkers() {
+	local list label=checkers OVS_CHECKED OVS_PASS=OVS_CHECKED OVS_SLOWER=${OVS_SLOWER:-4}
+	mapfile -t list < <(short_tests)
+	[ ${#list[@]} -gt 0 ] || return 0
+	if ! OVS_CHECKED=$(checked_kernel -n); then
+		result "$label" 0 0 1 0 "SKIP: there is no kernel with checkers yet; make check-debug builds it, once"
+		return
+	fi
+	export OVS_CHECKED OVS_PASS
+	"$OVS_WORKSHOP/make.sh" modules >/dev/null
+	vm=$logs/vm-checkers in_vms "${list[@]}"
 }
 
 cd "$OVS_TOP"
 rm -rf "$logs"
 mkdir -p "$logs"
-if [ -z "${TESTS-}" ] || [ -n "$(guest_tests guest)" ]; then
+in_vm=$(guest_tests guest; short_tests)
+if [ -n "$in_vm" ]; then
 	"$OVS_WORKSHOP/setup.sh"
 else
 	"$OVS_WORKSHOP/setup.sh" kernel
@@ -73,7 +95,7 @@ one lint/rustfmt "$enter" "$build" fmt-check
 one build/modules modules_without_warnings
 one build/userspace "$enter" "$build" userspace
 # A filter leaves the builds out, but the VM needs their results.
-if [ -n "${TESTS-}" ] && [ -n "$(guest_tests guest)" ]; then
+if [ -n "${TESTS-}" ] && [ -n "$in_vm" ]; then
 	"$OVS_WORKSHOP/make.sh" modules >/dev/null
 	"$OVS_WORKSHOP/make.sh" userspace >/dev/null
 fi
@@ -90,7 +112,7 @@ if wanted host/miri; then
 		result host/miri 0 0 1 0 "Debian's Rust has no Miri"
 	fi
 fi
-if [[ "$(guest_tests guest)" == */@(model|fuzz).* ]]; then
+if [[ $in_vm == */@(model|fuzz).* ]]; then
 	OVS_PASS=SEED "$enter" "$build" vectors >"$logs/vectors.log" 2>&1 || {
 		result guest/vectors 0 1 0 0 "cannot be made"
 		show <"$logs/vectors.log"
@@ -99,4 +121,5 @@ fi
 mapfile -t others < <(guest_tests guest | grep -v /kernel-selftest)
 in_vms "${others[@]}"
 beside_results
+with_checkers
 summary

@@ -53,7 +53,7 @@ one_vm() {
 		line=${line%$'\r'}
 		case $line in
 		"@@ start "*)
-			name=${line#@@ start } log=$logs/${name//\//-}.log bad=''
+			name=${line#@@ start } log=$logs/${label:+$label-}${name//\//-}.log bad=''
 			: >"$log"
 			;;
 		"@@ bad "*)
@@ -75,7 +75,7 @@ one_vm() {
 		esac
 	done
 	exec {fd}<&-
-	[ -n "${OVS_UML-}" ] || [ ! -e "$vm/stock-results" ] || cp "$vm/stock-results" "$stock_results"
+	[ -n "${OVS_CHECKED-}" ] || [ ! -e "$vm/stock-results" ] || cp "$vm/stock-results" "$stock_results"
 	left=()
 	if [ -n "$name" ]; then
 		cat "$vm.err" >>"$log"
@@ -96,9 +96,10 @@ one_vm() {
 	done
 }
 
-# guest_result FOLDER/FILE LOG STATUS SECONDS PROBLEMS
+# guest_result FOLDER/FILE LOG STATUS SECONDS PROBLEMS. With $label that is the folder.
 guest_result() {
 	local name=${1%.*} p f s problem
+	name=${label:-${name%/*}}/${name##*/}
 	read -r p f s problem < <(ktap_totals "$2")
 	problem=${5:+$5}${problem:+${5:+; }$problem}
 	if [ -z "$problem" ] && [ "$3" != 0 ] && [ "$3" != 4 ] && [ "$f" = 0 ]; then
@@ -123,6 +124,22 @@ in_vms() {
 	while [ ${#left[@]} -gt 0 ]; do
 		one_vm "${left[@]}"
 	done
+}
+
+# checked_kernel [-n] [light]: where the kernel with these checkers is, or with all; built if it is
+# not there, which -n forbids.
+checked_kernel() {
+	local no_build=()
+	[ "${1-}" != -n ] || { no_build=(-n); shift; }
+	local d=$here/debug parts
+	parts=("$d/guest.config" "$d/cheap.config")
+	case ${1-} in
+	'') parts+=("$d/um.config" "$d/dear.config") ;;
+	light) parts+=("$d/um.config") ;;
+	*) die "CHECKERS=$1: it is light, or nothing" ;;
+	esac
+	# clang: the kernel has no KASAN for Rust beside gcc's for C.
+	"$enter" "$OVS_WORKSHOP/checked-kernel.sh" "${no_build[@]}" um "${parts[@]}" CC=clang-19
 }
 
 # guest FOLDER...: run the tests there that are wanted.

@@ -6,7 +6,8 @@
 # The VM runs the stock kernel on the guest image (guest.sh); nothing that it
 # does outlives it. The command's output comes to standard output, its exit
 # status is the status of this script (97: no status, the guest crashed; 124:
-# time is up). With OVS_UML=DIR it is User Mode Linux (uml.sh) in place of QEMU.
+# time is up). With OVS_CHECKED=DIR the kernel is that one (checked-kernel.sh); User Mode
+# Linux needs no QEMU.
 #
 #   -m FILE.ko	install a module, before the stock one of the same name
 #   -l NAME	load a module (after installing), may be repeated
@@ -50,10 +51,11 @@ shift $((OPTIND - 1))
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
 image=$(guest_image "$kver")
-stock=$kernel/modules release=$kver
-if [ -n "${OVS_UML-}" ]; then
-	release=$(ls "$OVS_UML/modules/lib/modules")
-	stock=$OVS_UML/modules/lib/modules/$release
+stock=$kernel/modules vmlinuz=$kernel/vmlinuz release=$kver uml=
+if [ -n "${OVS_CHECKED-}" ]; then
+	release=$(ls "$OVS_CHECKED/modules/lib/modules")
+	stock=$OVS_CHECKED/modules/lib/modules/$release vmlinuz=$OVS_CHECKED/vmlinuz
+	[ ! -e "$OVS_CHECKED/linux" ] || uml=1
 fi
 [ -e "$image" ] || die "no guest image yet: run \`make setup\`"
 
@@ -77,7 +79,7 @@ pack_payload() {
 	cat >"$p/ovs/conf" <<-EOF
 		OVS_MODULES="${load[*]}"
 		OVS_INTERACTIVE=$interactive
-		OVS_HOST=${OVS_UML:+$work}
+		OVS_HOST=${uml:+$work}
 		OVS_ROWS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f1)
 		OVS_COLS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f2)
 	EOF
@@ -89,11 +91,11 @@ pack_payload() {
 		mkdir -p "$(dirname "$p/${f#*:}")"
 		cp -dr --preserve=mode "${f%%:*}" "$p/${f#*:}"
 	done
-	if [ -n "${OVS_UML-}" ]; then
+	if [ -n "${OVS_CHECKED-}" ]; then
 		# The disk has those of the packaged kernel.
 		cp -r "$stock/." "$p/$lib"
 		mkdir -p "$p/boot"
-		cp "$OVS_UML/config" "$p/boot/config-$release"
+		cp "$OVS_CHECKED/config" "$p/boot/config-$release"
 	fi
 	[ "${#modules[@]}" -gt 0 ] || return 0
 	# depmod sees the stock modules too, and prefers updates/ over them.
@@ -114,7 +116,7 @@ initramfs=$("$OVS_WORKSHOP/initramfs.sh")
 cat "$initramfs" "$work/payload.cpio" >"$work/initrd"
 
 touch "$work"/{out,status,files,console}
-if [ -n "${OVS_UML-}" ]; then
+if [ -n "$uml" ]; then
 	. "$OVS_WORKSHOP/vm-uml.sh"
 else
 	. "$OVS_WORKSHOP/vm-qemu.sh"

@@ -3,8 +3,8 @@
 #
 # build.sh TARGET (in the build root): build from the checkout, into the cache.
 #
-#   modules	the kernel modules, in $OVS_BUILD/modules; with OVS_UML=DIR for that
-#		User Mode Linux, in $OVS_BUILD/modules-NAME (see uml.sh)
+#   modules	the kernel modules, in $OVS_BUILD/modules; with OVS_CHECKED=DIR for that
+#		kernel, in $OVS_BUILD/modules-NAME (see checked-kernel.sh)
 #   userspace	dpctl and ovs-upcalld, in $OVS_BUILD/bin
 #   clippy	lints over modules, the pure core and userspace
 #   fmt		format all Rust sources; fmt-check only tells
@@ -32,28 +32,28 @@ kbuild() {
 		CC=x86_64-linux-gnu-gcc-14 W=1 "$@" modules
 }
 
-# Its module loader knows no GOT, which its pie for Rust would use; with more
-# memory modules are above 2 GiB.
-make_uml() {
-	local cc=x86_64-linux-gnu-gcc-14
-	! grep -q '^CONFIG_CC_IS_CLANG=y' "$OVS_UML/config" || cc=clang-19
+make_checked() {
+	local arch=x86 cc=x86_64-linux-gnu-gcc-14 rust=()
+	! grep -q '^CONFIG_CC_IS_CLANG=y' "$OVS_CHECKED/config" || cc=clang-19
+	# Its module loader knows no GOT, which its pie for Rust would use; with more
+	# memory modules are above 2 GiB.
+	[ ! -e "$OVS_CHECKED/linux" ] || arch=um rust=(KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large")
 	mkdir -p "$2"
-	make -s -j"$(nproc)" -C "$OVS_UML/source" M="$1" MO="$2" \
-		ARCH=um CC=$cc KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large" modules
+	make -s -j"$(nproc)" -C "$OVS_CHECKED/source" M="$1" MO="$2" ARCH=$arch CC=$cc "${rust[@]}" modules
 }
 
 # With them the one that makes packets for tests.
-kbuild_uml() {
-	local out=$OVS_BUILD/modules-${OVS_UML##*/}
-	make_uml "$OVS_TOP" "$out"
-	make_uml "$OVS_TOP/selftests/debug/mangle" "$out/mangle"
+kbuild_checked() {
+	local out=$OVS_BUILD/modules-${OVS_CHECKED##*/}
+	make_checked "$OVS_TOP" "$out"
+	make_checked "$OVS_TOP/selftests/debug/mangle" "$out/mangle"
 	cp "$out/mangle/mangle.ko" "$out/"
 }
 
 modules() {
 	[ -e "$OVS_TOP/Kbuild" ] || die "no Kbuild: there is no module to build yet"
-	if [ -n "${OVS_UML-}" ]; then
-		kbuild_uml
+	if [ -n "${OVS_CHECKED-}" ]; then
+		kbuild_checked
 	else
 		kbuild modules
 	fi

@@ -14,7 +14,7 @@ build() {
 case $1 in
 modules)
 	build modules
-	ls "$OVS_BUILD/modules${OVS_UML:+-${OVS_UML##*/}}"/*.ko
+	ls "$OVS_BUILD/modules${OVS_CHECKED:+-${OVS_CHECKED##*/}}"/*.ko
 	;;
 userspace)
 	build userspace

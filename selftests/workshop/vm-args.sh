@@ -4,7 +4,7 @@
 # What every VM of ours gets: the modules and programs built from this checkout,
 # and the tests. Sets vm_args for boot.sh. To be sourced after common.sh.
 vm_args=()
-for f in "$OVS_BUILD/modules${OVS_UML:+-${OVS_UML##*/}}"/*.ko; do
+for f in "$OVS_BUILD/modules${OVS_CHECKED:+-${OVS_CHECKED##*/}}"/*.ko; do
 	[ ! -e "$f" ] || vm_args+=(-m "$f")
 done
 for f in "$OVS_BUILD"/bin/*; do
@@ -21,4 +21,4 @@ for f in install.sh systemd; do
 done
 # What the kernel's selftest came to with the C module.
 stock_results=$(. "$OVS_WORKSHOP/kernel-lib.sh" && kernel_dir "$(kernel_version)")/stock-results
-[ -n "${OVS_UML-}" ] || [ ! -e "$stock_results" ] || vm_args+=(-c "$stock_results:/ovs/selftests/stock-results")
+[ -n "${OVS_CHECKED-}" ] || [ ! -e "$stock_results" ] || vm_args+=(-c "$stock_results:/ovs/selftests/stock-results")

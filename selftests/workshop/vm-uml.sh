@@ -6,7 +6,7 @@
 # files go through hostfs.
 ulimit -c 0
 read -ra words <<<"${interactive:+quiet} $append"
-cmd=("$OVS_UML/linux" "mem=${memory}M" "ncpus=${OVS_CPUS:-1}" seccomp=auto "umid=ovs-$$" "uml_dir=$work/"
+cmd=("$OVS_CHECKED/linux" "mem=${memory}M" "ncpus=${OVS_CPUS:-1}" seccomp=auto "umid=ovs-$$" "uml_dir=$work/"
 	"ubd0r=$image" "initrd=$work/initrd" noreboot panic=-1 oops=panic
 	con=null ssl=null con0=fd:0,fd:1 "${words[@]}")
 if [ -n "$interactive" ]; then
