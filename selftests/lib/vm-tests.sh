@@ -139,7 +139,7 @@ checked_kernel() {
 	*) die "CHECKERS=$1: it is light, or nothing" ;;
 	esac
 	# clang: the kernel has no KASAN for Rust beside gcc's for C.
-	"$enter" "$OVS_WORKSHOP/checked-kernel.sh" "${no_build[@]}" um "${parts[@]}" CC=clang-19
+	"$enter" "$OVS_WORKSHOP/checked-kernel.sh" "${no_build[@]}" "${parts[@]}" CC=clang-19
 }
 
 # guest FOLDER...: run the tests there that are wanted.

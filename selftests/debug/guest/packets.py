@@ -152,8 +152,7 @@ def mangled_packets():
     print(f"# SEED={SEED}: {done} packets, {sent} went out, {up} to user space, {taken} flows of {tried}, {time.monotonic() - start:.0f} s")
     hits, misses, lost, _ = world.dp.stats()
     print(f"# {hits} hits, {misses} misses, {lost} lost")
-    # With few packets it is a matter of chance.
-    true(done < 10 * ROUND or taken > tried / 4 and sent > done / 50 and up > done / 100, "too few flows are valid, or packets go nowhere")
+    true(taken > tried / 4 and sent > done / 50 and up > done / 100, "too few flows are valid, or packets go nowhere")
 
 
 if __name__ == "__main__":
