@@ -162,9 +162,11 @@ fn writable(skb: &mut SkBuff, network_len: usize, transport_len: usize) -> Resul
     let wanted = transport
         .saturating_add(TRANSPORT_HLEN)
         .max(network.saturating_add(IPV6_HLEN));
-    let needed = transport
-        .saturating_add(transport_len)
-        .max(network.saturating_add(network_len));
+    let needed = match transport_len {
+        // What tells where the transport header is may be cut off by now, or wrong.
+        0 => network.saturating_add(network_len),
+        _ => transport.saturating_add(transport_len),
+    };
     skb.ensure_writable(wanted.min(skb.headlen()).max(needed))?;
     Ok((network, transport))
 }

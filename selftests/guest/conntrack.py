@@ -242,6 +242,21 @@ def cut_off(family):
         equal(state(seen(data, ct(zone=7))), TRK | INV, "state")
 
 
+@test
+def trimmed():
+    """IPv6 options that end behind the payload, which conntrack cuts off: addresses can be set"""
+    forget()
+    # They have 264 bytes by their own length.
+    options = bytes((packet.UDP, 32)) + bytes(62)
+    data = packet.ether(packet.ipv6(options, 0), 0x86DD)
+    fields = packet.address6("fd09::1") + bytes(24)
+    mask = b"\xff" * 16 + bytes(24)
+    lab.nl.pending()
+    execute(data + bytes(300), ct(zone=7), ovs.set_masked(Key.IPV6, fields, mask), ovs.userspace(lab.nl.pid))
+    got = lab.upcall().get(Pk.PACKET)
+    equal(got.hex(), (data[:22] + fields[:16] + data[38:]).hex(), "packet")
+
+
 @both("a packet that was in user space is not counted again")
 def lost(family):
     forget()
