@@ -17,7 +17,7 @@ from lib.fuzzer import Fuzzer
 from lib.ktap import Failure, cleanup, equal, main, pending, test, true
 from lib.mangle import DEVICES, Mangle
 from lib.netlink import ACK, CREATE, DUMP, REQUEST, Error, Message, Socket, attr, nest, parse, u32
-from lib.ovs import DP, FLOW, GET, NEW, VPORT, Datapath, Dp, Fl, Key, Pk, Vp
+from lib.ovs import DP, FLOW, GET, NEW, SET, VPORT, Datapath, Dp, Fl, Key, Pk, Vp
 
 ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
@@ -186,9 +186,13 @@ class Round:
             self.nl.sock.sendto(data, (0, 0))
             _, kind, flags, _, _, cmd, version = struct.unpack_from("=IHHIIBB", data)
             what = f"message {i}: {names[kind]} flags {flags:x} {cmd:02x}{version:02x} {data[24:].hex()}"
-            self.note(what, self.answers())
+            answers = self.answers()
+            self.note(what, answers)
             if cmd == 2 and not net.exists("dp0"):
                 break
+            if names[kind] == DP and cmd == SET and answers[-1][1]:
+                # The kernel's module keeps a part of what it refuses.
+                self.dp.request(DP, SET, u32(Dp.USER_FEATURES, ovs.Feature.UNALIGNED), u32(Dp.MASKS_CACHE_SIZE, 256))
         fuzzer.close()
 
     def answers(self):

@@ -5,8 +5,11 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/ipv6.h>
 #include <linux/jhash.h>
 #include <linux/netdevice.h>
+#include <linux/unaligned.h>
+#include <net/ipv6.h>
 
 #include "mangle.h"
 
@@ -19,12 +22,30 @@ static u8 buffer[BUFFER];
 static u64 digest, packets;
 static bool digests;
 
+/* The kernel chooses by chance what the fragments of a large datagram have in common. */
+static void forget_identification(u32 len)
+{
+	u8 *type = buffer + 2 * ETH_ALEN;
+	struct {
+		struct ipv6hdr ip;
+		struct frag_hdr frag;
+	} __packed *hdr;
+
+	while (type + VLAN_HLEN < buffer + len && eth_type_vlan(get_unaligned((__be16 *)type)))
+		type += VLAN_HLEN;
+	hdr = (void *)type + 2;
+	if ((u8 *)(hdr + 1) <= buffer + len && get_unaligned_be16(type) == ETH_P_IPV6 &&
+	    hdr->ip.nexthdr == NEXTHDR_FRAGMENT)
+		hdr->frag.identification = 0;
+}
+
 static u64 digest_of(const struct sk_buff *skb)
 {
 	u32 len = min(skb->len, BUFFER), where = skb->dev->dev_id;
 
 	if (skb_copy_bits(skb, 0, buffer, len))
 		return 0;
+	forget_identification(len);
 	if (skb_vlan_tag_present(skb))
 		where ^= (__force u32)skb->vlan_all;
 	return (u64)jhash(buffer, len, where) << 32 | jhash_2words(len, where, 1);

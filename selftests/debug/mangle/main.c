@@ -14,6 +14,8 @@
 #include "mangle.h"
 
 #define BATCH	64
+/* Bytes in one piece if frames have a least length: the kernel's module panics at none. */
+#define LINEAR	40U
 
 static DEFINE_MUTEX(lock);
 static u8 buffer[MANGLE_LEN];
@@ -44,7 +46,7 @@ static void one(struct net_device *dev, u32 shortest)
 		memset(buffer + len, 0, shortest - len);
 		len = shortest;
 	}
-	skb = packet_make(&rnd, dev, buffer, len);
+	skb = packet_make(&rnd, dev, buffer, len, min(shortest, LINEAR));
 	if (!skb)
 		return;
 	/* Somebody else may have it, too. */

@@ -47,7 +47,7 @@ u32 frame_mangle(struct rnd_state *rnd, u8 *buf);
 
 /* packet.c */
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len);
+			    const u8 *data, u32 len, u32 linear);
 
 /* device.c */
 int device_init(void);
