@@ -3,8 +3,8 @@
 #
 # debug/run.sh: the guest's tests, and those in debug/guest, on a kernel with checkers; $TESTS
 # chooses among them. A report of a checker fails the test that brought it about. CHECKERS=
-# chooses the kernel: light has the cheap ones only, for millions of messages and packets; else
-# it has all.
+# chooses the kernel: light has the cheap ones only, for millions of messages and packets;
+# races, in QEMU with two CPUs, looks for data races; else it has all others.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$here/workshop/common.sh"

@@ -126,20 +126,21 @@ in_vms() {
 	done
 }
 
-# checked_kernel [-n] [light]: where the kernel with these checkers is, or with all; built if it is
-# not there, which -n forbids.
+# checked_kernel [-n] [light|races]: where the kernel with these checkers is, or with all but those for
+# races; built if it is not there, which -n forbids.
 checked_kernel() {
 	local no_build=()
 	[ "${1-}" != -n ] || { no_build=(-n); shift; }
-	local d=$here/debug parts
+	local d=$here/debug arch=um parts
 	parts=("$d/guest.config" "$d/cheap.config")
 	case ${1-} in
 	'') parts+=("$d/um.config" "$d/dear.config") ;;
 	light) parts+=("$d/um.config") ;;
-	*) die "CHECKERS=$1: it is light, or nothing" ;;
+	races) arch=x86 parts+=("$d/x86.config" "$d/races.config") ;;
+	*) die "CHECKERS=$1: it is light, races, or nothing" ;;
 	esac
 	# clang: the kernel has no KASAN for Rust beside gcc's for C.
-	"$enter" "$OVS_WORKSHOP/checked-kernel.sh" "${no_build[@]}" "${parts[@]}" CC=clang-19
+	"$enter" "$OVS_WORKSHOP/checked-kernel.sh" "${no_build[@]}" "$arch" "${parts[@]}" CC=clang-19
 }
 
 # guest FOLDER...: run the tests there that are wanted.

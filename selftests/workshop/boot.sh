@@ -6,8 +6,8 @@
 # The VM runs the stock kernel on the guest image (guest.sh); nothing that it
 # does outlives it. The command's output comes to standard output, its exit
 # status is the status of this script (97: no status, the guest crashed; 124:
-# time is up). With OVS_CHECKED=DIR it is that User Mode Linux
-# (checked-kernel.sh) in place of QEMU.
+# time is up). With OVS_CHECKED=DIR the kernel is that one (checked-kernel.sh); User Mode
+# Linux needs no QEMU.
 #
 #   -m FILE.ko	install a module, before the stock one of the same name
 #   -l NAME	load a module (after installing), may be repeated
@@ -51,10 +51,11 @@ shift $((OPTIND - 1))
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
 image=$(guest_image "$kver")
-stock=$kernel/modules release=$kver
+stock=$kernel/modules vmlinuz=$kernel/vmlinuz release=$kver uml=
 if [ -n "${OVS_CHECKED-}" ]; then
 	release=$(ls "$OVS_CHECKED/modules/lib/modules")
-	stock=$OVS_CHECKED/modules/lib/modules/$release
+	stock=$OVS_CHECKED/modules/lib/modules/$release vmlinuz=$OVS_CHECKED/vmlinuz
+	[ ! -e "$OVS_CHECKED/linux" ] || uml=1
 fi
 [ -e "$image" ] || die "no guest image yet: run \`make setup\`"
 
@@ -78,7 +79,7 @@ pack_payload() {
 	cat >"$p/ovs/conf" <<-EOF
 		OVS_MODULES="${load[*]}"
 		OVS_INTERACTIVE=$interactive
-		OVS_HOST=${OVS_CHECKED:+$work}
+		OVS_HOST=${uml:+$work}
 		OVS_ROWS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f1)
 		OVS_COLS=$( (stty size 2>/dev/null || echo 24 80) | cut -d' ' -f2)
 	EOF
@@ -115,7 +116,7 @@ initramfs=$("$OVS_WORKSHOP/initramfs.sh")
 cat "$initramfs" "$work/payload.cpio" >"$work/initrd"
 
 touch "$work"/{out,status,files,console}
-if [ -n "${OVS_CHECKED-}" ]; then
+if [ -n "$uml" ]; then
 	. "$OVS_WORKSHOP/vm-uml.sh"
 else
 	. "$OVS_WORKSHOP/vm-qemu.sh"

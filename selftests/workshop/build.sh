@@ -32,14 +32,14 @@ kbuild() {
 		CC=x86_64-linux-gnu-gcc-14 W=1 "$@" modules
 }
 
-# Its module loader knows no GOT, which its pie for Rust would use; with more
-# memory modules are above 2 GiB.
 make_checked() {
-	local cc=x86_64-linux-gnu-gcc-14
+	local arch=x86 cc=x86_64-linux-gnu-gcc-14 rust=()
 	! grep -q '^CONFIG_CC_IS_CLANG=y' "$OVS_CHECKED/config" || cc=clang-19
+	# Its module loader knows no GOT, which its pie for Rust would use; with more
+	# memory modules are above 2 GiB.
+	[ ! -e "$OVS_CHECKED/linux" ] || arch=um rust=(KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large")
 	mkdir -p "$2"
-	make -s -j"$(nproc)" -C "$OVS_CHECKED/source" M="$1" MO="$2" \
-		ARCH=um CC=$cc KRUSTFLAGS="-Crelocation-model=static -Ccode-model=large" modules
+	make -s -j"$(nproc)" -C "$OVS_CHECKED/source" M="$1" MO="$2" ARCH=$arch CC=$cc "${rust[@]}" modules
 }
 
 # With them the one that makes packets for tests.

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# checked-kernel.sh [-n] FRAGMENT... [MAKE-ARG...] (in the build root): User Mode Linux of the
-# packaged kernel's source, configured by files of CONFIG_ lines, of which later ones win,
-# built if the cache has none, and print where it is. There: linux, the kernel; source/, the
-# tree that modules are built against; modules/, what goes to /lib/modules.
+# checked-kernel.sh [-n] um|x86 FRAGMENT... [MAKE-ARG...] (in the build root): the packaged
+# kernel's source for User Mode Linux or for QEMU, configured by files of CONFIG_ lines, of
+# which later ones win, built if the cache has none, and print where it is. There: linux or
+# vmlinuz, the kernel; source/, the tree that modules are built against; modules/, what goes
+# to /lib/modules.
 #
 # MAKE-ARG are variables of the build, such as CC=; every option that the
 # fragments switch on must come out switched on. -n: do not build, fail if there is none.
@@ -13,7 +14,7 @@ set -euo pipefail
 . "$OVS_WORKSHOP/kernel-lib.sh"
 
 kmake() {
-	make -C "$dir/source" -s -j"$(nproc)" ARCH=um "${args[@]}" "$@"
+	make -C "$dir/source" -s -j"$(nproc)" ARCH="$arch" "${args[@]}" "$@"
 }
 
 copy() {
@@ -25,7 +26,7 @@ copy() {
 }
 
 mend() {
-	(cd "$dir/source" && busybox patch -p1) <"$OVS_WORKSHOP/um.patch"
+	(cd "$dir/source" && busybox patch -p1) <"$OVS_WORKSHOP/$arch.patch"
 }
 
 configure() {
@@ -41,19 +42,21 @@ configure() {
 }
 
 build() {
-	kmake linux modules
+	local image=linux name=linux
+	[ "$arch" = um ] || { image=arch/x86/boot/bzImage name=vmlinuz; }
+	kmake "${image##*/}" modules
 	rm -rf "$dir/modules"
 	kmake INSTALL_MOD_PATH="$dir/modules" INSTALL_MOD_STRIP=1 modules_install
 	rm -f "$dir"/modules/lib/modules/*/{build,source}
 	cp "$dir/source/.config" "$dir/config"
-	cp --remove-destination "$dir/source/linux" "$dir/linux"
+	cp --remove-destination "$dir/source/$image" "$dir/$name"
 }
 
 make_kernel() {
 	[ ! -e "$dir/complete" ] || return 0
 	need_space 6000 "a kernel with checkers"
 	mkdir -p "$dir"
-	say "User Mode Linux of $kver with ${fragments[*]##*/}, once, in $dir"
+	say "$kver for $arch with ${fragments[*]##*/}, once, in $dir"
 	# One that was interrupted goes on.
 	if [ ! -e "$dir/source/.config" ]; then
 		step "copying the source" copy
@@ -75,6 +78,8 @@ merged() {
 
 may_build=1
 [ "$1" != -n ] || { may_build=; shift; }
+arch=$1
+shift
 fragments=()
 while [[ ${1-} == *.config ]]; do
 	fragments+=("$1")
@@ -84,7 +89,7 @@ args=("$@")
 options=$(merged "${fragments[@]}")
 kver=$(kernel_version)
 kernel=$(kernel_dir "$kver")
-dir=$OVS_CACHE/um-$( (echo "$kver" "${args[@]}" && echo "$options" && declare -f kmake copy build && cat "$OVS_WORKSHOP/um.patch") | sha256sum | cut -c1-12)
+dir=$OVS_CACHE/$arch-$( (echo "$kver" "${args[@]}" && echo "$options" && declare -f kmake copy build && cat "$OVS_WORKSHOP/$arch.patch") | sha256sum | cut -c1-12)
 [ -n "$may_build" ] || [ -e "$dir/complete" ] || exit 1
 [ -z "$may_build" ] || with_lock "${dir##*/}" make_kernel
 echo "$dir"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154	# for boot.sh; QEMU's commas
 #
-# Part of boot.sh: what starts the VM as a QEMU with the packaged kernel.
+# Part of boot.sh: what starts the VM as a QEMU.
 if [ -n "$icount" ]; then
 	cpus=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
 else
@@ -11,7 +11,7 @@ cmd=(qemu-system-x86_64
 	-append "console=ttyS0 panic=-1 oops=panic ${interactive:+quiet} $append"
 	-M q35 -cpu max "${cpus[@]}" -m "$memory"
 	-nodefaults -no-user-config -display none -no-reboot
-	-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
+	-kernel "$vmlinuz" -initrd "$work/initrd"
 	-drive "file=$image,file.locking=off,format=raw,if=virtio,readonly=on"
 	-device virtio-rng-pci
 	-device virtio-serial-pci
