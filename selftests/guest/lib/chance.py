@@ -34,7 +34,7 @@ class Chance:
     def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False, whole=True, zone=0):
         self.random = random.Random(seed)
         self.ports, self.tunnels, self.pid, self.repeatable, self.whole = ports, tunnels, pid, repeatable, whole
-        self.lookups, self.zone, self.nsh = 0, zone, False
+        self.lookups, self.zone, self.covered = 0, zone, False
         # What all flows look at then.
         self.exact = {name: self.random.randrange(2) for name in ("proto", "frag", "ports")}
 
@@ -51,7 +51,7 @@ class Chance:
         if chance.randrange(6) == 0:
             inside = tuple(ovs.vlan(tpid, tci, part) for tpid, tci, part in zip((0x8100, 0xFFFF), (0x1000, 0x1000), inside))
         meta = self.meta()
-        self.nsh = False
+        self.covered = False
         return (*join(meta, inside), self.actions(kind, proto))
 
     def meta(self):
@@ -164,14 +164,14 @@ class Chance:
             attr(Act.POP_MPLS, chance.choice((b"\x08\0", b"\x86\xdd", b"\x88\x47"))),
             attr(Act.POP_ETH), attr(Act.PUSH_ETH, b"\4" * 12), nest(Act.PUSH_NSH, NSH_HEADER), attr(Act.POP_NSH),
         ))  # fmt: skip
-        self.nsh = self.nsh or action[2] == Act.PUSH_NSH
+        self.covered = self.covered or action[2] in (Act.PUSH_MPLS, Act.ADD_MPLS, Act.PUSH_NSH)
         return action
 
     def lookup(self, kind, proto, depth):
         """Connection tracking, looking up again."""
         chance = self.random
-        if chance.randrange(3) == 0 or kind not in (IPV4, IPV6) or not self.whole or (self.nsh and self.repeatable):
-            # What looks like an IP header in one of NSH is tracked by the kernel's module, and by ours not.
+        if chance.randrange(3) == 0 or kind not in (IPV4, IPV6) or not self.whole or (self.covered and self.repeatable):
+            # The kernel's module takes an MPLS or NSH header in front of the one of IP for that, ours drops the packet.
             return self.again()
         options = {"zone": self.zone + chance.randrange(3)}
         if chance.randrange(2):
