@@ -120,7 +120,8 @@ fn update_transport<const N: usize>(
     let (header_len, offset) = match l4_proto {
         proto::TCP => (20, TCP_CHECK),
         proto::UDP => (8, UDP_CHECK),
-        proto::ICMPV6 => (8, ICMPV6_CHECK),
+        // That of IPv4 covers no addresses, whatever the number.
+        proto::ICMPV6 if N == 16 => (8, ICMPV6_CHECK),
         _ => return,
     };
     if transport.len() < header_len {

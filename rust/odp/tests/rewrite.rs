@@ -283,3 +283,26 @@ fn udp_without_checksum() {
     assert_eq!(packet[check..][..2], [0, 0]);
     assert_eq!(key.ipv4_src.get(), 0x0a00_0001);
 }
+
+/// What ICMPv6's number is of in IPv4 has no checksum over the addresses.
+#[test]
+fn icmpv6_in_ipv4() {
+    let shape = Shape {
+        ipv6: false,
+        proto: ICMPV6,
+    };
+    let (mut packet, mut state) = shape.packet(Summed::No, vec![1; 64]);
+    let payload = packet[20..].to_vec();
+    let value: KeyIpv4 = zerocopy::transmute!([0x0au8; 12]);
+    let mask: KeyIpv4 = zerocopy::transmute!([0xffu8; 12]);
+    let mut key = Key::ZERO;
+    assert!(rewrite::set_ipv4(
+        &mut packet,
+        20,
+        &mut state,
+        &mut key,
+        &value,
+        &mask
+    ));
+    assert_eq!(packet[20..], payload);
+}
