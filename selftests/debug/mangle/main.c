@@ -46,6 +46,8 @@ static void one(struct net_device *dev, u32 shortest)
 		memset(buffer + len, 0, shortest - len);
 		len = shortest;
 	}
+	if (shortest >= 100)
+		frame_mend(buffer);
 	skb = packet_make(&rnd, dev, buffer, len, min(shortest, LINEAR));
 	if (!skb)
 		return;

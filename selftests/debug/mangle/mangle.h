@@ -28,7 +28,8 @@ struct mangle_run {
 	 */
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
-	__u32 shortest;		/* frames are filled up with zeros to so many bytes */
+	__u32 shortest;		/* frames are filled up with zeros to so many bytes; from 100 on,
+				 * IPv4 headers have a length that is right */
 	__u32 reserved;
 };
 
@@ -44,6 +45,7 @@ void frame_forget(void);
 int frame_add(const char __user *data, size_t len);
 int frame_count(void);
 u32 frame_mangle(struct rnd_state *rnd, u8 *buf);
+void frame_mend(u8 *buf);
 
 /* packet.c */
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
