@@ -56,12 +56,14 @@ def told(key):
     return found
 
 
-def is_fragment6(key):
-    """Whether it is of a fragment, whose number the kernel has perhaps chosen."""
-    fields = dict(key)
-    if Key.ENCAP in fields:
-        return is_fragment6(fields[Key.ENCAP])
-    return bool(fields.get(Key.IPV6, bytes(40))[39])
+def without_number(data, ethernet):
+    """A packet without the identification of an IPv6 fragment, which the kernel has perhaps chosen by chance."""
+    at = 14 if ethernet else 0
+    while ethernet and data[at - 2 : at] in (b"\x81\x00", b"\x88\xa8"):
+        at += 4
+    if data[at - 2 : at] in (b"\x86\xdd", b"") and data[at + 6 : at + 7] == b"\x2c":
+        return data[: at + 44] + bytes(4) + data[at + 48 :]
+    return data
 
 
 def load(ours):
@@ -148,9 +150,9 @@ class Round:
             for message in self.nl.pending():
                 # The order of attributes does not matter.
                 key = told(message.get(Pk.KEY))
-                apart = (Pk.HASH, Pk.KEY, Pk.PACKET) if is_fragment6(key) else (Pk.HASH, Pk.KEY)
-                attrs = sorted((kind, value) for kind, value in message.attrs if kind not in apart)
-                self.note("upcall", (message.cmd, key, attrs))
+                attrs = sorted((kind, value) for kind, value in message.attrs if kind not in (Pk.HASH, Pk.KEY, Pk.PACKET))
+                data = without_number(message.get(Pk.PACKET), Key.ETHERNET in dict(key))
+                self.note("upcall", (message.cmd, key, attrs, data))
         except OSError:
             self.note("upcall", "lost")
             # Make room for answers.
