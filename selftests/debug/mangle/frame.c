@@ -63,6 +63,9 @@ static u32 insert(struct rnd_state *rnd, u8 *buf, u32 len, u32 at)
 	memmove(buf + at + size, buf + at, len - at);
 	if (one_in(rnd, 2))
 		prandom_bytes_state(rnd, buf + at, size);
+	else if (size > len - at)
+		/* Not those of the frame before. */
+		memset(buf + len, 0, size - (len - at));
 	return len + size;
 }
 
