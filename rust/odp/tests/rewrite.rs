@@ -253,6 +253,13 @@ proptest! {
     }
 }
 
+/// Sets addresses of a packet without options: its key.
+fn set_addresses(packet: &mut [u8], state: &mut State, value: &KeyIpv4, mask: &KeyIpv4) -> Key {
+    let mut key = Key::ZERO;
+    assert!(rewrite::set_ipv4(packet, 20, state, &mut key, value, mask));
+    key
+}
+
 /// A UDP packet without a checksum stays without one.
 #[test]
 fn udp_without_checksum() {
@@ -271,15 +278,7 @@ fn udp_without_checksum() {
         src: Be32::new(u32::MAX),
         ..KeyIpv4::default()
     };
-    let mut key = Key::ZERO;
-    assert!(rewrite::set_ipv4(
-        &mut packet,
-        20,
-        &mut state,
-        &mut key,
-        &value,
-        &mask
-    ));
+    let key = set_addresses(&mut packet, &mut state, &value, &mask);
     assert_eq!(packet[check..][..2], [0, 0]);
     assert_eq!(key.ipv4_src.get(), 0x0a00_0001);
 }
@@ -295,14 +294,6 @@ fn icmpv6_in_ipv4() {
     let payload = packet[20..].to_vec();
     let value: KeyIpv4 = zerocopy::transmute!([0x0au8; 12]);
     let mask: KeyIpv4 = zerocopy::transmute!([0xffu8; 12]);
-    let mut key = Key::ZERO;
-    assert!(rewrite::set_ipv4(
-        &mut packet,
-        20,
-        &mut state,
-        &mut key,
-        &value,
-        &mask
-    ));
+    set_addresses(&mut packet, &mut state, &value, &mask);
     assert_eq!(packet[20..], payload);
 }
