@@ -155,7 +155,8 @@ fn behind_tags(skb: &SkBuff) -> Option<(usize, u16)> {
 /// Makes the network header and the part of the transport header that a SET action may change
 /// writable, and tells where they are, from the start of the packet.
 ///
-/// Fails if the packet ends before `network_len` bytes of the one or `transport_len` of the other.
+/// Fails if the packet ends before `network_len` bytes of the one or `transport_len` of the other;
+/// one of these is zero.
 fn writable(skb: &mut SkBuff, network_len: usize, transport_len: usize) -> Result<(usize, usize)> {
     let (network, _) = network(skb).ok_or(EINVAL)?;
     let transport = skb.transport_offset().unwrap_or(network).max(network);

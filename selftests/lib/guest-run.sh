@@ -54,7 +54,7 @@ kmemleak() {
 # many of its own.
 other_races() {
 	awk '
-		/={60}/ { flush(); inside = !inside; next }
+		/==================/ { flush(); inside = !inside; next }
 		inside { held = held $0 "\n"; examine(); next }
 		{ print }
 		END { flush() }
