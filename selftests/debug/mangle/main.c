@@ -34,7 +34,7 @@ static int tell(struct notifier_block *block, unsigned long event, void *data)
 /* Before that of User Mode Linux, which ends everything. */
 static struct notifier_block panicking = { .notifier_call = tell, .priority = INT_MAX };
 
-static void one(struct net_device *dev, u32 shortest)
+static void one(struct net_device *dev, u32 shortest, bool fragments)
 {
 	struct sk_buff *skb, *clone = NULL;
 	struct rnd_state rnd;
@@ -48,7 +48,7 @@ static void one(struct net_device *dev, u32 shortest)
 	}
 	if (shortest >= 100)
 		frame_mend(buffer);
-	skb = packet_make(&rnd, dev, buffer, len, min(shortest, LINEAR));
+	skb = packet_make(&rnd, dev, buffer, len, min(shortest, LINEAR), fragments);
 	if (!skb)
 		return;
 	/* Somebody else may have it, too. */
@@ -69,7 +69,7 @@ static int run_packets(struct net_device *dev, struct mangle_run *run, u64 *dige
 		doing.seed = run->seed;
 		doing.number = run->first + i;
 		local_bh_disable();
-		one(dev, min(run->shortest, MANGLE_LEN));
+		one(dev, min(run->shortest, MANGLE_LEN), !digests);
 		local_bh_enable();
 		if (digests)
 			digests[i] = device_digest(&run->sent);

@@ -24,7 +24,9 @@ struct mangle_run {
 	__u64 seed, first;	/* which */
 	/*
 	 * Out: array of `count` __u64, for each packet a digest of what was sent
-	 * by our devices, in any order; 0: not wanted.
+	 * by our devices, in any order; 0: not wanted. If so, no packet is one
+	 * to be cut up into fragments: the kernel's module damages that if it is
+	 * sent to user space first.
 	 */
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
@@ -49,7 +51,7 @@ void frame_mend(u8 *buf);
 
 /* packet.c */
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, u32 linear);
+			    const u8 *data, u32 len, u32 linear, bool fragments);
 
 /* device.c */
 int device_init(void);

@@ -88,7 +88,7 @@ static struct sk_buff *lay_out(struct rnd_state *rnd, const u8 *data, u32 len, u
 }
 
 /* What a guest says about a packet, as far as the kernel believes it. */
-static bool offload(struct rnd_state *rnd, struct sk_buff *skb)
+static bool offload(struct rnd_state *rnd, struct sk_buff *skb, bool fragments)
 {
 	static const u8 types[] = {
 		VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6,
@@ -106,6 +106,8 @@ static bool offload(struct rnd_state *rnd, struct sk_buff *skb)
 		.csum_offset = one_in(rnd, 8) ? below(rnd, 32) : one_of(rnd, offsets),
 	};
 
+	if (!fragments && hdr.gso_type == VIRTIO_NET_HDR_GSO_UDP)
+		hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
 	return !virtio_net_hdr_to_skb(skb, &hdr, true);
 }
 
@@ -156,7 +158,7 @@ static void tunnel(struct rnd_state *rnd, struct sk_buff *skb)
 }
 
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, u32 linear)
+			    const u8 *data, u32 len, u32 linear, bool fragments)
 {
 	bool offloads = one_in(rnd, 4);
 	struct sk_buff *skb = lay_out(rnd, data, len, linear, !offloads);
@@ -166,7 +168,7 @@ struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
 	if (offloads) {
-		if (!offload(rnd, skb)) {
+		if (!offload(rnd, skb, fragments)) {
 			kfree_skb(skb);
 			return NULL;
 		}
