@@ -74,6 +74,8 @@ pub(crate) struct FlowTable {
     masks: Shared<u32>,
     /// No flow has this number or a larger one.
     end: Shared<u32>,
+    /// A flow since the last flush had a HASH action.
+    hashes: Shared<bool>,
     #[pin]
     cpus: Work<Cpus>,
     #[pin]
@@ -98,6 +100,7 @@ impl FlowTable {
             len: Shared::new(0),
             masks: Shared::new(0),
             end: Shared::new(0),
+            hashes: Shared::new(false),
             cpus <- Work::new(Cpus::new()?),
             state <- new_mutex!(writer::State::new()?, "FlowTable::state"),
         })
@@ -132,6 +135,15 @@ impl FlowTable {
             self.evicted(bh);
         }
         self.found(found, bh.rcu())
+    }
+
+    /// Whether packets are to have their hash when their flow is found.
+    ///
+    /// One that is computed later, by HASH, is that of a packet which actions have changed: another
+    /// one than the first packet of a connection had, which user space has seen in between.
+    #[inline]
+    pub(crate) fn hashes(&self) -> bool {
+        self.hashes.load()
     }
 
     #[cold]

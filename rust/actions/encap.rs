@@ -35,6 +35,14 @@ const TEB: [u8; 2] = [0x65, 0x58];
 /// The length of an MPLS label stack entry, in bytes.
 const MPLS_HLEN: usize = 4;
 
+/// Has a packet keep the hash that it has now.
+///
+/// The kernel's dissector does not see behind the header that comes in front: all packets would have
+/// the same one, and go by the same queue, and the same way on from a tunnel.
+fn remember_hash(skb: &mut SkBuff) {
+    skb.get_hash();
+}
+
 /// Pushes an MPLS label stack entry: with `l3` behind the link layer's header, else in front of it.
 pub(super) fn push_mpls(
     skb: &mut SkBuff,
@@ -43,6 +51,7 @@ pub(super) fn push_mpls(
     eth_type: Be16,
     l3: bool,
 ) -> Result {
+    remember_hash(skb);
     let mac_len = if l3 { skb.mac_len() } else { 0 };
     skb.mpls_push(lse.to_bytes(), eth_type.to_bytes(), mac_len, mac_len != 0)?;
     if mac_len == 0 {
@@ -107,6 +116,7 @@ pub(super) fn pop_eth(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
 
 /// Pushes a Network Service Header, given as it is on the wire.
 pub(super) fn push_nsh(skb: &mut SkBuff, packet: &mut PacketKey, header: &[u8]) -> Result {
+    remember_hash(skb);
     skb.nsh_push(header)?;
     packet.key.mac_proto = mac_proto::NONE;
     packet.stale = true;

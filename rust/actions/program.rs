@@ -16,6 +16,7 @@ use crate::{
             Compiled,
             Ct,
             Env,
+            HashAlg,
             Op,
             Program,
             Sink,
@@ -78,9 +79,15 @@ pub(crate) struct Memory {
     dump: KVec<u8>,
     cts: KVec<conntrack::Action>,
     tunnels: KVec<TunnelDst>,
+    hashes: bool,
 }
 
 impl Memory {
+    /// Whether the hash of the packet is asked for ([`HashAlg::L4`]).
+    pub(crate) fn hashes(&self) -> bool {
+        self.hashes
+    }
+
     /// Whether the actions own more than memory.
     ///
     /// What they own, such as the module of a helper or a route to the other end of a tunnel, must go
@@ -99,6 +106,7 @@ impl Memory {
             dump: KVec::with_capacity(attrs.len(), GFP_KERNEL)?,
             cts: KVec::new(),
             tunnels: KVec::new(),
+            hashes: false,
         })
     }
 }
@@ -131,7 +139,10 @@ impl Sink for Compiler<'_> {
     type Store = Memory;
 
     fn push_op(&mut self, op: Op) -> Result<(), Errno> {
-        let ops = &mut self.memory.ops;
+        let Memory { ops, hashes, .. } = &mut self.memory;
+        if let Op::Hash { alg, .. } = op {
+            *hashes |= alg == HashAlg::L4;
+        }
         ops.push(op, GFP_KERNEL).map_err(|_| Errno::ENOMEM)
     }
 

@@ -233,6 +233,9 @@ pub(crate) fn process(ctx: &mut Context<'_>, mut skb: SkBuff, packet: &mut Packe
         };
         flow.count(wire_len(&skb), packet.key.tcp_flags.get(), bh);
         counters.hit.inc(bh);
+        if ctx.dp.flows.hashes() {
+            skb.get_hash();
+        }
 
         let Some(actions) = flow.actions() else {
             return skb.drop_reason(Reason::NotSpecified);

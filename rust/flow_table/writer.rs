@@ -35,6 +35,7 @@ use crate::{
         rcu::{
             RcuBox,
             RcuPtr,
+            RcuShared,
             Read, //
         }, //
     },
@@ -95,7 +96,7 @@ impl<'t> Writer<'t> {
     /// There must be none with the same identity, nor one with the same mask and masked key. May
     /// sleep.
     pub(crate) fn insert(&mut self, new: NewFlow<'_>, actions: Actions) -> Result<u32> {
-        new.flow.set_actions(self.state.interned.share(actions)?);
+        new.flow.set_actions(self.share(actions)?);
         self.reuse();
         self.reserve()?;
         let number = self.free_number()?;
@@ -161,6 +162,7 @@ impl<'t> Writer<'t> {
             next = end;
         }
         self.table.end.store(0);
+        self.table.hashes.store(false);
         self.state.interned.clear();
         for table in [Table::Flows, Table::Identities, Table::Groups, Table::Masks] {
             // Without memory for a smaller table the large one stays.
@@ -185,7 +187,7 @@ impl<'t> Writer<'t> {
 
     /// Replaces the actions of a flow.
     pub(crate) fn set_actions(&mut self, number: u32, actions: Actions) -> Result {
-        let actions = self.state.interned.share(actions)?;
+        let actions = self.share(actions)?;
         let guard = rcu::read_lock();
         let view = self.table.memory.view(Read::from(&guard));
         if let Some(flow) = view.flow(number) {
@@ -203,6 +205,14 @@ impl<'t> Writer<'t> {
         if let Some(flow) = view.flow(number) {
             flow.set_generation(state.generation);
         }
+    }
+
+    /// The actions in the memory that flows which do the same share.
+    fn share(&mut self, actions: Actions) -> Result<RcuShared<Actions>> {
+        if actions.store().hashes() {
+            self.table.hashes.store(true);
+        }
+        self.state.interned.share(actions)
     }
 
     /// Makes room for one more flow.

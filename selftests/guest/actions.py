@@ -375,6 +375,38 @@ def hashing(kind):
     refused(errno.EINVAL, lab.dp.execute, data, hash_action(2) + output(1))
 
 
+def hash_of_arriving(data, actions):
+    """The hash that a packet which comes in gets by HASH after these actions."""
+    lab.dp.flush()
+    mask = u32(Key.RECIRC_ID, 0xFFFFFFFF) + ovs.in_port(0xFFFFFFFF) + ovs.eth(bytes(6), bytes(6)) + ovs.eth_type(0xFFFF)
+    key = u32(Key.RECIRC_ID, 0) + ovs.in_port(1) + ovs.eth() + ovs.eth_type(IP4) + ovs.ipv4(proto=packet.UDP) + ovs.ports(Key.UDP, 1, 2)
+    lab.dp.flow(key, actions + hash_action(0) + recirc(79), mask=mask)
+    lab.nl.pending()
+    lab.wires[1].send(data)
+    key = dict(parse(lab.upcall().get(Pk.KEY)))
+    equal(struct.unpack("=I", key[Key.RECIRC_ID])[0], 79, "recirculation id")
+    return struct.unpack("=I", key[Key.DP_HASH])[0]
+
+
+@test
+def hash_before():
+    """hash: what it was when the packet came in, whatever was put in front meanwhile"""
+    label = attr(Act.PUSH_MPLS, struct.pack(">IHxx", 0x1140, 0x8847))
+    for sport in range(1000, 1004):
+        data = bytes(datagram(IP4, sport=sport))
+        plain = hash_of_arriving(data, b"")
+        for what, actions in (("VLAN tag", ovs.push_vlan(0x1064)), ("two tags", 2 * ovs.push_vlan(0x1064)), ("MPLS label", label)):
+            equal(hash_of_arriving(data, actions), plain, f"behind a {what}, port {sport}")
+
+
+@test
+def hash_behind_label():
+    """hash: packets with the same label do not all have the same one"""
+    label = attr(Act.PUSH_MPLS, struct.pack(">IHxx", 0x1140, 0x8847))
+    hashes = {dp_hash(bytes(datagram(IP4, sport=sport)), label + hash_action(0)) for sport in range(1000, 1008)}
+    true(len(hashes) > 1, "only one hash")
+
+
 def jhash_1word(word, initval):
     """As the kernel has it."""
 
