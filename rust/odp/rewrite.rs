@@ -365,9 +365,16 @@ fn set_ports(
             }
         }
     }
-    let [s0, s1, d0, d1] = new;
-    key.tp_src = Be16::from_bytes([s0, s1]);
-    key.tp_dst = Be16::from_bytes([d0, d1]);
+    let split =
+        |[s0, s1, d0, d1]: [u8; 4]| [Be16::from_bytes([s0, s1]), Be16::from_bytes([d0, d1])];
+    let ([old_src, old_dst], [src, dst]) = (split(old), split(new));
+    // A port that stays is perhaps not in the key: those of a header that makes no sense are not.
+    if src != old_src {
+        key.tp_src = src;
+    }
+    if dst != old_dst {
+        key.tp_dst = dst;
+    }
     true
 }
 

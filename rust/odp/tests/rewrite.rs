@@ -219,6 +219,10 @@ proptest! {
         }
         let after = u32::from_be_bytes(packet[shape.l4()..][..4].try_into().unwrap());
         prop_assert_eq!(after, (value & mask) | (before & !mask));
+        // Only what is changed gets into the key.
+        let told = |part: fn(u32) -> u16| if part(after) == part(before) { 0 } else { part(after) };
+        prop_assert_eq!(key.tp_src.get(), told(|ports| (ports >> 16) as u16));
+        prop_assert_eq!(key.tp_dst.get(), told(|ports| ports as u16));
     }
 
     #[test]
