@@ -67,6 +67,16 @@ def without_number(data, ethernet):
     return data
 
 
+def unaligned(attrs):
+    """Whether some of these attributes have padding."""
+    while len(attrs) >= 4:
+        (size,) = struct.unpack_from("=H", attrs)
+        if size % 4:
+            return True
+        attrs = attrs[max(size, 4) :]
+    return False
+
+
 def load(ours):
     """Puts one of the modules in place, and those for its ports: the kernel would load ours."""
     for module in MODULES:
@@ -181,7 +191,7 @@ class Round:
         names = {number: name for name, number in fuzzer.families.items()}
         for i in range(MESSAGES):
             data = bytearray(fuzzer.messages(self.dp.ifindex, 1))
-            if names[struct.unpack_from("=H", data, 4)[0]] == "ovs_ct_limit" and data[24:] and data[24] % 4:
+            if names[struct.unpack_from("=H", data, 4)[0]] == "ovs_ct_limit" and unaligned(data[24:]):
                 # The kernel's module takes the padding for a part of the list.
                 continue
             self.nl.seq += 1

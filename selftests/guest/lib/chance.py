@@ -34,7 +34,7 @@ class Chance:
     def __init__(self, seed, ports, tunnels=(), pid=1, repeatable=False, whole=True, zone=0):
         self.random = random.Random(seed)
         self.ports, self.tunnels, self.pid, self.repeatable, self.whole = ports, tunnels, pid, repeatable, whole
-        self.lookups, self.zone, self.covered = 0, zone, False
+        self.lookups, self.zone, self.covered, self.tagged = 0, zone, False, False
         # What all flows look at then.
         self.exact = {name: self.random.randrange(2) for name in ("proto", "frag", "ports")}
 
@@ -51,7 +51,7 @@ class Chance:
         if chance.randrange(6) == 0:
             inside = tuple(ovs.vlan(tpid, tci, part) for tpid, tci, part in zip((0x8100, 0xFFFF), (0x1000, 0x1000), inside))
         meta = self.meta()
-        self.covered = False
+        self.covered = self.tagged = False
         return (*join(meta, inside), self.actions(kind, proto))
 
     def meta(self):
@@ -134,7 +134,9 @@ class Chance:
         """Sets a field."""
         chance = self.random
         some = [masked(Key.ETHERNET, b"\2" * 12, chance.choice((b"\xff", b"\x0f")) * 12)]
-        if not self.whole:
+        # In a packet that got a second tag the kernel's module changes what is in front of the header.
+        whole = self.whole and not (self.tagged and self.repeatable)
+        if not whole:
             pass
         elif kind == IPV4:
             masks = bytes(8) + b"\0\xff\xff\0", b"\xff" * 8 + bytes(4), bytes(4) + b"\xff" * 4 + b"\0\0\xff\0"
@@ -149,7 +151,7 @@ class Chance:
             some.append(masked(Key.MPLS, b"\1\2\1\7", b"\xff\xff\xf0\xff"))
         elif kind == NSH:
             some.append(nest(Act.SET, NSH_HEADER))
-        if proto in PROTOCOLS and self.whole:
+        if proto in PROTOCOLS and whole:
             some.append(masked(PROTOCOLS[proto], struct.pack(">HH", 53, 80), chance.choice((b"\xff\xff\0\0", b"\xff" * 4))))
         return chance.choice(some)
 
@@ -165,6 +167,7 @@ class Chance:
             attr(Act.POP_ETH), attr(Act.PUSH_ETH, b"\4" * 12), nest(Act.PUSH_NSH, NSH_HEADER), attr(Act.POP_NSH),
         ))  # fmt: skip
         self.covered = self.covered or action[2] in (Act.PUSH_MPLS, Act.ADD_MPLS, Act.PUSH_NSH)
+        self.tagged = self.tagged or action[2] == Act.PUSH_VLAN
         return action
 
     def lookup(self, kind, proto, depth):
