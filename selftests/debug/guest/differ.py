@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../guest"))
 # pylint: disable=wrong-import-position
@@ -22,8 +23,10 @@ from lib.ovs import DP, FLOW, GET, NEW, SET, VPORT, Datapath, Dp, Fl, Key, Pk, V
 
 ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
-# Rounds before the modules are changed, and of each round actions for connections, flows, packets and messages.
-BATCH, TRACKED, FLOWS, PACKETS, MESSAGES = 20, 100, 40, 1000, 100
+# Rounds before the modules are changed, and before it is told how far it is.
+BATCH, TOLD = 20, 200
+# Of each round: actions for connections, flows, packets and messages.
+TRACKED, FLOWS, PACKETS, MESSAGES = 100, 40, 1000, 100
 # Bytes of a frame in which no IP header is cut off, whatever is before it; of one that has something behind its
 # Ethernet header and tags: the kernel's module panics when user space gets a packet of which that was all.
 WHOLE, SOME = 100, 40
@@ -266,7 +269,7 @@ def first_difference(one, other):
 @test
 def differ():
     """both modules do the same"""
-    count, differences = 0, []
+    start, count, differences = time.monotonic(), 0, []
     for first in range(SEED, SEED + ROUNDS, BATCH):
         seeds = range(first, min(first + BATCH, SEED + ROUNDS))
         for seed, stock, ours in zip(seeds, batch(False, seeds), batch(True, seeds)):
@@ -275,7 +278,9 @@ def differ():
             if difference:
                 differences.append(seed)
                 print(f"# SEED={seed} DIFFER_ROUNDS=1: {difference}")
-    print(f"# {ROUNDS} rounds, {count} results compared")
+        done = seeds.stop - SEED
+        if done % TOLD == 0 or done == ROUNDS:
+            print(f"# {done} rounds, {count} results compared, {len(differences)} rounds differ, {time.monotonic() - start:.0f} s")
     true(count > ROUNDS * 100, "too few results")
     if differences:
         raise Failure(f"rounds that differ: {differences}")
