@@ -24,9 +24,9 @@ struct mangle_run {
 	__u64 seed, first;	/* which */
 	/*
 	 * Out: array of `count` __u64, for each packet a digest of what was sent
-	 * by our devices, in any order; 0: not wanted. If so, no packet is one
-	 * to be cut up into fragments: the kernel's module damages that if it is
-	 * sent to user space first.
+	 * by our devices, in any order; 0: not wanted. Where they are
+	 * wanted no packet is one to be cut up into fragments: the kernel's module
+	 * damages that if it is sent to user space first.
 	 */
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
