@@ -19,7 +19,7 @@ from lib.fuzzer import Fuzzer
 from lib.ktap import Failure, cleanup, equal, main, pending, test, true
 from lib.mangle import DEVICES, Mangle
 from lib.netlink import ACK, CREATE, DUMP, REQUEST, Error, Message, Socket, attr, nest, parse, u32
-from lib.ovs import DP, FLOW, GET, NEW, SET, VPORT, Datapath, Dp, Fl, Key, Pk, Vp
+from lib.ovs import DP, FLOW, GET, NEW, SET, VPORT, Act, Datapath, Dp, Fl, Key, Pk, Vp
 
 ROUNDS = int(os.environ.get("DIFFER_ROUNDS", 60))
 SEED = int(os.environ.get("SEED", 1))
@@ -27,9 +27,9 @@ SEED = int(os.environ.get("SEED", 1))
 BATCH, TOLD = 20, 200
 # Of each round: actions for connections, flows, packets and messages.
 TRACKED, FLOWS, PACKETS, MESSAGES = 100, 40, 1000, 100
-# Bytes of a frame in which no IP header is cut off, whatever is before it; of one that has something behind its
-# Ethernet header and tags: the kernel's module panics when user space gets a packet of which that was all.
-WHOLE, SOME = 100, 40
+# Bytes of a frame in which no IP header is cut off, whatever is before it; of one of which actions do not take all
+# away, as those of Ethernet have: the kernel's module panics when user space gets a packet of which nothing is left.
+WHOLE, SOME = 100, 60
 STOCK = f"/lib/modules/{os.uname().release}/kernel/net/openvswitch"
 MODULES = "openvswitch", "vport-vxlan", "vport-geneve", "vport-gre"
 METER, METER_SET = "ovs_meter", 2
@@ -77,6 +77,19 @@ def unaligned(attrs):
         if size % 4:
             return True
         attrs = attrs[max(size, 4) :]
+    return False
+
+
+def by_chance(attrs):
+    """Whether some packets, and others not, will be samples."""
+    for at in range(0, len(attrs) - 3, 4):
+        size, kind = struct.unpack_from("=HH", attrs, at)
+        inner, end = at + 4, min(at + size, len(attrs))
+        while kind & 0x3FFF == Act.SAMPLE and inner + 8 <= end:
+            size, kind_inside, value = struct.unpack_from("=HHI", attrs, inner)
+            if kind_inside & 0x3FFF == 1 and value not in (0, 0xFFFFFFFF):
+                return True
+            inner += max(size + 3 & ~3, 4)
     return False
 
 
@@ -196,6 +209,8 @@ class Round:
             data = bytearray(fuzzer.messages(self.dp.ifindex, 1))
             if names[struct.unpack_from("=H", data, 4)[0]] == "ovs_ct_limit" and unaligned(data[24:]):
                 # The kernel's module takes the padding for a part of the list.
+                continue
+            if by_chance(data[24:]):
                 continue
             self.nl.seq += 1
             struct.pack_into("=I", data, 8, self.nl.seq)

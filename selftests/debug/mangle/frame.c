@@ -126,13 +126,18 @@ u32 frame_mangle(struct rnd_state *rnd, u8 *buf)
 	return len;
 }
 
-/* Gives an IPv4 header a length that one can have; there are 100 bytes. */
+/* Gives an IPv4 header lengths that one can have; there are 100 bytes. */
 void frame_mend(u8 *buf)
 {
 	u8 *type = buf + 2 * ETH_ALEN;
 
 	while (type < buf + 64 && eth_type_vlan(get_unaligned((__be16 *)type)))
 		type += VLAN_HLEN;
-	if (get_unaligned_be16(type) == ETH_P_IP && (type[2] & 15) < 5)
+	if (get_unaligned_be16(type) != ETH_P_IP)
+		return;
+	if ((type[2] & 15) < 5)
 		type[2] |= 5;
+	/* CT cuts the rest off. */
+	if (get_unaligned_be16(type + 4) < 20)
+		put_unaligned_be16(20, type + 4);
 }

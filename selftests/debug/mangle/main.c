@@ -14,8 +14,6 @@
 #include "mangle.h"
 
 #define BATCH	64
-/* Bytes in one piece if frames have a least length: the kernel's module panics at none. */
-#define LINEAR	40U
 
 static DEFINE_MUTEX(lock);
 static u8 buffer[MANGLE_LEN];
@@ -48,7 +46,7 @@ static void one(struct net_device *dev, u32 shortest, bool fragments)
 	}
 	if (shortest >= 100)
 		frame_mend(buffer);
-	skb = packet_make(&rnd, dev, buffer, len, min(shortest, LINEAR), fragments);
+	skb = packet_make(&rnd, dev, buffer, len, fragments);
 	if (!skb)
 		return;
 	/* Somebody else may have it, too. */

@@ -31,7 +31,7 @@ struct mangle_run {
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
 	__u32 shortest;		/* frames are filled up with zeros to so many bytes; from 100 on,
-				 * IPv4 headers have a length that is right */
+				 * IPv4 headers have lengths that can be */
 	__u32 reserved;
 };
 
@@ -51,7 +51,7 @@ void frame_mend(u8 *buf);
 
 /* packet.c */
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, u32 linear, bool fragments);
+			    const u8 *data, u32 len, bool fragments);
 
 /* device.c */
 int device_init(void);

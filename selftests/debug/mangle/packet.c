@@ -57,8 +57,7 @@ static int in_list(struct rnd_state *rnd, struct sk_buff *skb, const u8 *data, u
 }
 
 /* In a list of pieces only if it will not be cut: that needs pieces that fit. */
-static struct sk_buff *lay_out(struct rnd_state *rnd, const u8 *data, u32 len, u32 linear,
-			       bool list)
+static struct sk_buff *lay_out(struct rnd_state *rnd, const u8 *data, u32 len, bool list)
 {
 	static const u8 rooms[] = { 0, 2, 16, 64, 128, 255 };
 	u32 head = len, room = one_of(rnd, rooms);
@@ -66,7 +65,7 @@ static struct sk_buff *lay_out(struct rnd_state *rnd, const u8 *data, u32 len, u
 	int err = 0;
 
 	if (one_in(rnd, 2))
-		head = max(ETH_HLEN + below(rnd, min(len, 100) - ETH_HLEN + 1), min(len, linear));
+		head = ETH_HLEN + below(rnd, min(len, 100) - ETH_HLEN + 1);
 	if (len - head > 8 * (PAGE_SIZE - sizeof(long)))
 		head = len;
 	skb = alloc_skb(room + head, GFP_ATOMIC | __GFP_NOWARN);
@@ -158,10 +157,10 @@ static void tunnel(struct rnd_state *rnd, struct sk_buff *skb)
 }
 
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, u32 linear, bool fragments)
+			    const u8 *data, u32 len, bool fragments)
 {
 	bool offloads = one_in(rnd, 4);
-	struct sk_buff *skb = lay_out(rnd, data, len, linear, !offloads);
+	struct sk_buff *skb = lay_out(rnd, data, len, !offloads);
 
 	if (!skb)
 		return NULL;
