@@ -58,7 +58,11 @@ flows=(
 
 ktap_plan 37
 load openvswitch || fatal "the module does not load"
+# Devices send nothing of their own accord: statistics stay what they are.
+sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+defer sysctl -qw net.ipv6.conf.default.disable_ipv6=0
 make_ns there
+in_ns there sysctl -qw net.ipv6.conf.default.disable_ipv6=1
 make_veth p1 there eth1 10.0.0.1/24
 make_veth p2 there eth2
 
