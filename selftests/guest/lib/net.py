@@ -18,6 +18,7 @@ from lib.netlink import PATIENCE
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
 PACKET_OUTGOING = 4
+IFF_UP, IFF_RUNNING = 0x1, 0x40
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 
 
@@ -90,14 +91,23 @@ def veth(name, peer, *options):
     defer(try_ip, f"link del {name}")
     up(name)
     up(peer)
+    # The first one drops all until the kernel has seen to it that its cable is plugged in now.
+    wait_for(lambda: flags(name) & flags(peer) & IFF_RUNNING, f"{name} and {peer} run")
+
+
+def flags(name, added=0):
+    """The flags of a device (IFF_UP and so on); those to be added are added."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = struct.pack("16sH14x", name.encode(), 0)
+        found = struct.unpack_from("=H", fcntl.ioctl(sock, 0x8913, request), 16)[0]
+        if added:
+            fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), found | added))
+        return found
 
 
 def up(name):
     """What `ip link set NAME up` does, without a process for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = struct.pack("16sH14x", name.encode(), 0)
-        flags = struct.unpack_from("=H", fcntl.ioctl(sock, 0x8913, request), 16)[0]
-        fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), flags | 1))
+    flags(name, IFF_UP)
 
 
 def try_remove_module(name):
