@@ -55,9 +55,10 @@ def get(*zones):
 
 
 def counted(*wanted):
-    """Waits for this zone, limit and count: refused connections are counted until the kernel looks for them again, which
+    """Waits for each (zone, limit, count): refused connections are counted until the kernel looks for them again, which
     it does once in a tick at most."""
-    net.wait_for(lambda: get(wanted[0]) == [wanted], f"{wanted}, not {get(wanted[0])}")
+    zones = [zone for zone, _, _ in wanted]
+    net.wait_for(lambda: get(*zones) == list(wanted), f"limits and counts {wanted}")
 
 
 def forget():
@@ -132,15 +133,16 @@ def limit():
     before = log().count(FULL)
     set_limits((3, 4))
     equal(starts(3, range(1000, 1008)), [1000, 1001, 1002, 1003], "connections in the zone")
-    counted(3, 4, 4)
+    counted((3, 4, 4))
     equal(log().count(FULL) - before, 4, "messages in the log")
     # Those there are go on, and other zones are none of its business.
     equal(starts(3, [1001, 1003, 1004]), [1001, 1003], "connections in the zone")
     equal(starts(4, range(1000, 1008)), list(range(1000, 1008)), "connections in another zone")
     conntrack("-D", "-w", "3", "-p", "udp", "--sport", "1002")
+    counted((3, 4, 3))
     equal(starts(3, [1004]), [1004], "a connection in place of one that ended")
     equal(starts(3, [1005]), [], "one too many")
-    counted(3, 4, 4)
+    counted((3, 4, 4))
     set_limits((3, 5))
     equal(starts(3, [1005, 1006]), [1005], "connections with a higher limit")
     delete(3)
@@ -154,7 +156,7 @@ def default_limit():
     set_limits((DEFAULT, 2), (5, 3), (6, 0))
     for zone, wanted in ((1, 2), (2, 2), (5, 3), (6, 8)):
         equal(len(starts(zone, range(1000, 1008))), wanted, f"connections in zone {zone}")
-    equal(get(1, 2, 5), [(1, 2, 2), (2, 2, 2), (5, 3, 3)], "limits and counts")
+    counted((1, 2, 2), (2, 2, 2), (5, 3, 3))
 
 
 @test
