@@ -239,6 +239,7 @@ def unsafe_actions():
         text = net.run("dmesg")
         return text.count("ctions may not be safe on all matching packets")
 
+    net.log_everything()
     before = logged()
     key = ovs.in_port(1) + ovs.eth() + ovs.eth_type(0x88B5)
     refused(errno.EINVAL, lab.dp.flow, key, drop() + output(1))
@@ -255,12 +256,6 @@ def unsafe_actions():
     refused(errno.EINVAL, lab.dp.request, ovs.FLOW, ovs.SET, attr(ovs.Fl.KEY, key), attr(ovs.Fl.ACTIONS, drop() + output(1)), attr(ovs.Fl.UFID, b"unsafe"))
     equal(logged() - before, 2, "messages")
     lab.dp.flush()
-
-
-def log_everything():
-    """The kernel leaves none of these messages out."""
-    net.sysctl("net/core/message_cost", 0)
-    defer(net.sysctl, "net/core/message_cost", 5)
 
 
 def unsafe(key, actions):
@@ -280,7 +275,7 @@ def unsafe(key, actions):
 
 def not_settable(data, kind, size):
     """A field of the packet cannot be set, neither all of it nor some bits."""
-    log_everything()
+    net.log_everything()
     key = lab.key(data)
     value = bytes(range(1, size + 1))
     for actions in (ovs.set_key(attr(kind, value)), ovs.set_masked(kind, value, b"\xff" * size)):
@@ -314,7 +309,7 @@ for name, data, kind, size in (
 @test
 def tunnels_not_settable():
     """set of a tunnel: refused without destination or TTL, with ends of both versions, with what is of no tunnel"""
-    log_everything()
+    net.log_everything()
     key = lab.key(packet.udp4())
     to4, to6 = overlay.dst("10.0.0.9"), overlay.dst("fd00::9")
     for attrs in (

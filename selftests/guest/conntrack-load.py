@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import time
 
 from lib import conntrack as ct
@@ -114,7 +115,8 @@ def under_traffic():
         equal({k: v for k, v in started().items() if k in TRAFFIC - gone}, {k: v for k, v in before.items() if k in TRAFFIC - gone}, f"{command}: others")
     for _ in range(ROUNDS):
         for command, _ in flushes:
-            net.run(*command)
+            # A single connection is there again only when its next packet was.
+            net.wait_for(lambda c=command: subprocess.run(c, capture_output=True, check=False).returncode == 0, command)
     now = time.time_ns()
     net.run("conntrack", "-F")
     goes_on(TRAFFIC, now, "flushed again and again")

@@ -383,6 +383,7 @@ def no_timeout():
     def logged():
         return net.run("dmesg").count("openvswitch: netlink: Failed to associated timeout policy 'nothing'")
 
+    net.log_everything()
     before = logged()
     execute(datagram(), ct(commit=True, zone=5, timeout="nothing"))
     equal(logged() - before, 1, "messages")

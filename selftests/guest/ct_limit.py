@@ -127,9 +127,7 @@ def log():
 def limit():
     """a zone is full, and has room again; the log tells"""
     forget()
-    # The log has no limit to messages meanwhile.
-    net.sysctl("net/core/message_cost", 0)
-    defer(net.sysctl, "net/core/message_cost", 5)
+    net.log_everything()
     before = log().count(FULL)
     set_limits((3, 4))
     equal(starts(3, range(1000, 1008)), [1000, 1001, 1002, 1003], "connections in the zone")

@@ -427,6 +427,7 @@ def probe():
     def said():
         return net.run("dmesg").count("openvswitch: netlink:")
 
+    net.log_everything()
     before = said()
     refused(errno.EINVAL, dp.flow, bad, b"", attr(Fl.PROBE))
     equal(said(), before, "messages with PROBE")
@@ -440,6 +441,7 @@ def unsafe_actions():
     dp = Datapath()
     arp = in_port(1) + eth() + eth_type(0x0806) + ovs.arp()
     action = ovs.set_key(ovs.ipv4(packet.A4, packet.B4, 0, 0, 1))
+    net.log_everything()
     refused(errno.EINVAL, dp.flow, arp, action)
     log = net.run("dmesg")
     true("Flow actions may not be safe on all matching packets" in log, "the log does not say so")

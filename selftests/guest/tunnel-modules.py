@@ -126,6 +126,7 @@ def route():
     net.up("u2")
     run_in("far", "ip", "addr", "add", "172.30.0.2/24", "dev", "u3")
     run_in("far", "ip", "link", "set", "u3", "up")
+    net.plugged("u2")
     dp.flush()
     dp.flow_from(1, set_tunnel(number(7), dst("172.30.0.2"), ttl(64)) + output(2))
     for _ in range(3):

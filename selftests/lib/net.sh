@@ -57,6 +57,8 @@ make_veth() {
 	done
 	ip link set "$dev" up
 	ip -n "$ns" link set "$peer" up
+	# It drops all until the kernel has seen to that; who asks for the carrier has it do so now.
+	[ "$(cat "/sys/class/net/$dev/carrier")" = 1 ]
 }
 
 # ping_ok NS ADDRESS [PING-OPTION...]: three pings, all answered.

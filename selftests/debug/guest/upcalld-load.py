@@ -117,7 +117,8 @@ def many_flows():
     # There are too many, but not twice as many: those that idle go at once.
     dpctl("upcall", "set-flow-limit", str(FLOWS * 3 // 4))
     timed("wait for a round that deletes all flows", dpctl, "upcall", "wait")
-    equal(flows(), 0, "flows")
+    # The flow to all stations may have been used too lately.
+    true(flows() <= 1, f"{flows()} flows")
     told = report()
     diag(f"limit {told['flows']['limit']} after {told['dump_duration']} ms")
     # Each second is one time too many.

@@ -32,7 +32,13 @@ def churn(number, listener, counts):
     try:
         dp.add("p1", pids=(listener.pid,))
         dp.add("int0", Vp.INTERNAL)
+        # It comes and goes as fast as can be, but for each tenth, which waits for traffic.
+        waits = number % 10 == 0
+        if waits:
+            net.wait_for(lambda: dp.stats()[1], "misses")
         flows(dp)
+        if waits:
+            net.wait_for(lambda: dp.stats()[0], "hits")
         for i, count in enumerate(dp.stats()[:2]):
             counts[i] += count
         # In all orders: what is left goes with the datapath.
@@ -75,4 +81,5 @@ def listener_has_more(listener):
 if __name__ == "__main__":
     net.up("e1")
     net.up("p1")
+    net.plugged("e1")
     main(int(sys.argv[1]))

@@ -24,13 +24,14 @@ class Host:
         net.ip(f"link add p{number} type veth peer name eth0 netns {self.name}")
         self.ip(f"link set eth0 address {self.mac}")
         self.run("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.eth0.accept_dad=0", "net.ipv6.conf.eth0.router_solicitations=0")
+        net.up(f"p{number}")
         for device in ("lo", "eth0"):
             self.ip(f"link set {device} up")
+        net.plugged(f"p{number}")
         self.ip(f"addr add {self.ip4}/24 dev eth0")
         self.ip(f"addr add {self.ip6}/64 dev eth0 nodad")
         # What has checksums yet to be filled in is not what the wire has.
         self.run("ethtool", "-K", "eth0", "tx", "off")
-        net.up(f"p{number}")
         dp.add(f"p{number}", number=port or number, pids=pids)
 
     def delete(self):

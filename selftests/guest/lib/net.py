@@ -12,13 +12,13 @@ import struct
 import subprocess
 import time
 
-from lib.ktap import Failure, defer
+from lib.ktap import Failure, defer, true
 from lib.netlink import PATIENCE
 
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
 PACKET_OUTGOING = 4
-IFF_UP, IFF_RUNNING = 0x1, 0x40
+IFF_UP = 0x1
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 
 
@@ -79,6 +79,12 @@ def sysctl(name, value):
         file.write(str(value))
 
 
+def log_everything():
+    """The kernel's log has no limit to messages about packets and requests, until the test ends."""
+    sysctl("net/core/message_cost", 0)
+    defer(sysctl, "net/core/message_cost", 5)
+
+
 def quiet_devices():
     """New devices send nothing of their own accord."""
     sysctl("net/ipv6/conf/default/disable_ipv6", 1)
@@ -91,23 +97,24 @@ def veth(name, peer, *options):
     defer(try_ip, f"link del {name}")
     up(name)
     up(peer)
-    # The first one drops all until the kernel has seen to it that its cable is plugged in now.
-    wait_for(lambda: flags(name) & flags(peer) & IFF_RUNNING, f"{name} and {peer} run")
+    plugged(name)
 
 
-def flags(name, added=0):
-    """The flags of a device (IFF_UP and so on); those to be added are added."""
+def plugged(name):
+    """To be called when the other end of a device's cable came up after it: it drops all until the kernel, in a work
+    item, has seen to that. Whoever asks for the link (ETHTOOL_GLINK) has it do so now."""
+    value = (ctypes.c_uint32 * 2)(0x0A)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = struct.pack("16sH14x", name.encode(), 0)
-        found = struct.unpack_from("=H", fcntl.ioctl(sock, 0x8913, request), 16)[0]
-        if added:
-            fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), found | added))
-        return found
+        fcntl.ioctl(sock, 0x8946, struct.pack("16sQ16x", name.encode(), ctypes.addressof(value)))
+    true(value[1], f"{name} has a link")
 
 
 def up(name):
     """What `ip link set NAME up` does, without a process for it."""
-    flags(name, IFF_UP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        request = struct.pack("16sH14x", name.encode(), 0)
+        flags = struct.unpack_from("=H", fcntl.ioctl(sock, 0x8913, request), 16)[0]
+        fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", name.encode(), flags | IFF_UP))
 
 
 def try_remove_module(name):

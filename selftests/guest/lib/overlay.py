@@ -130,6 +130,7 @@ class Host:
             ip_in(self.name, f"addr add {self.there[version]}/{bits} dev {self.device}")
         net.up(self.ours)
         ip_in(self.name, f"link set {self.device} up")
+        net.plugged(self.ours)
 
     def plain(self, kind, version, vni):
         """Its device for a tunnel to us, with one for VLAN 9 on top."""
@@ -194,8 +195,9 @@ class Underlay:
         PEER_HOST.connect()
         net.ip("link add p1 type veth peer name eth0 netns left")
         defer(net.try_ip, "link del p1")
-        tag("left", "eth0", LEFT, "10.9.0.1")
         net.up("p1")
+        tag("left", "eth0", LEFT, "10.9.0.1")
+        net.plugged("p1")
         dp.add("p1", number=1, pids=pids)
 
 
