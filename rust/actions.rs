@@ -241,7 +241,7 @@ pub(crate) fn execute(
             Op::SetTunnel { index } => match program.tunnel(index) {
                 Some(tunnel) => {
                     skb.set_tunnel(tunnel);
-                    Ok(())
+                    skb.share_headers()
                 }
                 None => Err(EINVAL),
             },

@@ -35,12 +35,13 @@ const TEB: [u8; 2] = [0x65, 0x58];
 /// The length of an MPLS label stack entry, in bytes.
 const MPLS_HLEN: usize = 4;
 
-/// Has a packet keep the hash that it has now.
+/// Prepares a packet for a header in front of those that it has.
 ///
-/// The kernel's dissector does not see behind the header that comes in front: all packets would have
-/// the same one, and go by the same queue, and the same way on from a tunnel.
-fn remember_hash(skb: &mut SkBuff) {
+/// It keeps the hash that it has now. The kernel's dissector does not see behind the new header: all
+/// packets would have the same one, and go by the same queue, and the same way on from a tunnel.
+fn prepare(skb: &mut SkBuff) -> Result {
     skb.get_hash();
+    skb.share_headers()
 }
 
 /// Pushes an MPLS label stack entry: with `l3` behind the link layer's header, else in front of it.
@@ -51,7 +52,7 @@ pub(super) fn push_mpls(
     eth_type: Be16,
     l3: bool,
 ) -> Result {
-    remember_hash(skb);
+    prepare(skb)?;
     let mac_len = if l3 { skb.mac_len() } else { 0 };
     skb.mpls_push(lse.to_bytes(), eth_type.to_bytes(), mac_len, mac_len != 0)?;
     if mac_len == 0 {
@@ -100,6 +101,7 @@ pub(super) fn push_eth(
     packet: &mut PacketKey,
     addresses: &KeyEthernet,
 ) -> Result {
+    skb.share_headers()?;
     skb.eth_push(&addresses.dst, &addresses.src)?;
     packet.key.mac_proto = mac_proto::ETHERNET;
     packet.stale = true;
@@ -108,6 +110,7 @@ pub(super) fn push_eth(
 
 /// Pops the Ethernet header.
 pub(super) fn pop_eth(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
+    skb.share_headers()?;
     skb.eth_pop()?;
     packet.key.mac_proto = mac_proto::NONE;
     packet.stale = true;
@@ -116,7 +119,7 @@ pub(super) fn pop_eth(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
 
 /// Pushes a Network Service Header, given as it is on the wire.
 pub(super) fn push_nsh(skb: &mut SkBuff, packet: &mut PacketKey, header: &[u8]) -> Result {
-    remember_hash(skb);
+    prepare(skb)?;
     skb.nsh_push(header)?;
     packet.key.mac_proto = mac_proto::NONE;
     packet.stale = true;

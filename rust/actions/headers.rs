@@ -64,6 +64,7 @@ pub(super) fn refresh(skb: &mut SkBuff, packet: &mut PacketKey) -> Result {
 
 /// Pushes a VLAN tag.
 pub(super) fn push_vlan(skb: &mut SkBuff, packet: &mut PacketKey, vlan: Vlan) -> Result {
+    skb.share_headers()?;
     if skb.vlan_tag().is_some() {
         packet.stale = true;
     } else {
@@ -188,6 +189,7 @@ pub(super) fn dec_ttl(skb: &mut SkBuff, packet: &mut PacketKey) -> Result<TimeTo
         _ => return Ok(TimeToLive::Decremented),
     };
     let network = skb.network_offset().ok_or(EINVAL)?;
+    skb.share_headers()?;
     skb.ensure_writable(network.saturating_add(len))?;
     let mut state = checksum(skb);
     let header = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
@@ -217,6 +219,7 @@ pub(super) fn set_ipv4(
     value: &KeyIpv4,
     mask: &KeyIpv4,
 ) -> Result {
+    skb.share_headers()?;
     let (network, transport) = writable(skb, IPV4_HLEN, 0)?;
     let mut state = checksum(skb);
     let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;
@@ -236,6 +239,7 @@ pub(super) fn set_ipv6(
     value: &KeyIpv6,
     mask: &KeyIpv6,
 ) -> Result {
+    skb.share_headers()?;
     let (network, transport) = writable(skb, IPV6_HLEN, 0)?;
     let mut state = checksum(skb);
     let headers = skb.data_mut().get_mut(network..).ok_or(EINVAL)?;

@@ -42,6 +42,11 @@ int ovs_helper_skb_make_writable(struct sk_buff *skb, unsigned int len)
 	return pskb_expand_head(skb, 0, 0, GFP_ATOMIC);
 }
 
+int ovs_helper_skb_unclone(struct sk_buff *skb, gfp_t gfp)
+{
+	return skb_unclone(skb, gfp);
+}
+
 int ovs_helper_pskb_trim_rcsum(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_trim_rcsum(skb, len);

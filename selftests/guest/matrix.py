@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 400
 """Each action on each kind of packet: IPv4 and IPv6, untagged and tagged, in one piece of memory, in
-pages, and as a large packet of several segments. What comes out is compared with what scapy builds."""
+pages, and as a large packet of several segments, or a list of them. What comes out is compared with
+what scapy builds."""
 
 import errno
 import logging
@@ -39,10 +40,13 @@ def setup():
     find_module()
     net.quiet_devices()
     net.run("modprobe", "mpls_gso")
-    lab = Lab(2)
+    lab = Lab(3)
     # Everything is finished in software before it comes out.
     net.run("ethtool", "-K", "p2", "tso", "off", "gso", "off", "tx", "off", "sg", "off")
     defer(net.run, "ethtool", "-K", "p2", "tx", "on", "sg", "on", "tso", "on", "gso", "on")
+    # What is cut up on its way into port 3 is put together again there.
+    net.run("ethtool", "-K", "e3", "tso", "off", "gso", "off", "tx", "off")
+    net.run("ethtool", "-K", "p3", "gro", "on", "rx-gro-list", "on")
     band = nest(1, u32(1, 1), u32(2, 1000000), u32(3, 1000000))
     lab.dp.request("ovs_meter", 2, u32(1, 1), nest(4, band))
 
@@ -59,6 +63,7 @@ class Frame:
         self.proto, self.ports = packet.TCP, (1000, 2000)
         self.shim, self.type = b"", kind
         self.cut = None
+        self.port = 1
 
     def after(self, **fields):
         other = Frame(self.kind, self.tags)
@@ -107,7 +112,7 @@ def key_of(frame, fill):
         inner += attr(Key.TCP_FLAGS, b"\x0f\xff" if fill else b"\0\x10")
     else:
         inner += field(Key.SCTP, struct.pack(">HH", sport, dport))
-    key = field(Key.RECIRC_ID, bytes(4)) + field(Key.IN_PORT, struct.pack("=I", 1))
+    key = field(Key.RECIRC_ID, bytes(4)) + field(Key.IN_PORT, struct.pack("=I", frame.port))
     key += field(Key.ETHERNET, packet.A_MAC + packet.B_MAC)
     for tag in frame.tags:
         key += field(Key.ETHERTYPE, b"\x81\x00") + field(Key.VLAN, struct.pack(">H", 0x7000 | tag)) + nest(Key.ENCAP, inner)
@@ -123,18 +128,18 @@ def send_linear(frame):
     """A small packet, which is in one piece."""
     payload = bytes(range(64))
     lab.wires[1].send(frame.build(payload))
-    return [payload]
+    return [[payload]]
 
 
 def send_paged(frame):
     """A packet of which all but the Ethernet header is in pages."""
     payload = bytes(i & 255 for i in range(6001))
     lab.wires[1].sock.send(struct.pack("=BBHHHH", 0, 0, 14, 0, 0, 0) + frame.build(payload))
-    return [payload]
+    return [[payload]]
 
 
 def send_large(frame):
-    """Several segments in one, in pages, their checksum to be completed."""
+    """Several segments in one, in pages, their checksum to be completed. By port 3 it comes as a list of segments."""
     payload = bytes(i & 255 for i in range(4500))
     data = frame.build(payload)
     start = len(data) - len(payload) - 20
@@ -144,11 +149,14 @@ def send_large(frame):
         pseudo = data[start - 32 : start] + size + struct.pack(">I", packet.TCP)
     partial = ~packet.checksum(pseudo) & 0xFFFF
     data = data[: start + 16] + struct.pack(">H", partial) + data[start + 18 :]
-    lab.wires[1].send_gso(data, start + 20, SEGMENT, 1 if frame.kind == IP4 else 4, start, 16)
-    return split(payload)
+    lab.wires[frame.port].send_gso(data, start + 20, SEGMENT, 1 if frame.kind == IP4 else 4, start, 16)
+    whole = split(payload)
+    # The last one has a socket that its memory is charged to, so GRO leaves it alone.
+    return [whole[:-1], whole[-1:]] if frame.port == 3 else [whole]
 
 
-FORMS = {"linear": send_linear, "paged": send_paged, "large": send_large}
+# How they are sent: [[payload]], for each packet those of its segments. And by which port they come in.
+FORMS = {"linear": (send_linear, 1), "paged": (send_paged, 1), "large": (send_large, 1), "list": (send_large, 3)}
 
 
 def check(actions, change, frame, send, more):
@@ -160,12 +168,14 @@ def check(actions, change, frame, send, more):
         key, mask = b"", ovs.eth_type(0)
         for tag in tags:
             key, mask = ovs.vlan(0x8100, 0x7000 | tag), ovs.vlan(0xFFFF, 0xFFFF, mask)
-        key = u32(Key.RECIRC_ID, number) + ovs.in_port(1) + ovs.eth() + (key or ovs.eth_type(0x88B5))
+        key = u32(Key.RECIRC_ID, number) + ovs.in_port(frame.port) + ovs.eth() + (key or ovs.eth_type(0x88B5))
         lab.dp.flow(key, others, mask=u32(Key.RECIRC_ID, 0xFFFFFFFF) + ovs.in_port(0xFFFFFFFF) + mask)
     lab.dp.flow(key_of(frame, False), actions, mask=key_of(frame, True))
-    payloads = send(frame)
-    copies = change(frame)
-    lab.expect({2: [copy.build(payload, i) for copy in copies for i, payload in enumerate(payloads)]})
+    wanted, number = [], 0
+    for payloads in send(frame):
+        wanted += [copy.build(payload, number + i) for copy in change(frame) for i, payload in enumerate(payloads)]
+        number += len(payloads)
+    lab.expect({2: wanted})
 
 
 def check_refused(actions, kind, tags):
@@ -184,8 +194,9 @@ def action(name, make, change, untagged_only=False, forms=FORMS, more=None, prot
                 add(f"{what}: refused", check_refused, actions, kind, tags)
                 continue
             for form in forms:
-                frame = Frame(kind, tags).after(proto=proto)
-                add(f"{what}, {form}", check, actions, change, frame, FORMS[form], more or {})
+                send, port = FORMS[form]
+                frame = Frame(kind, tags).after(proto=proto, port=port)
+                add(f"{what}, {form}", check, actions, change, frame, send, more or {})
 
 
 def changed(**fields):
@@ -359,7 +370,7 @@ action(
     "check_pkt_len",
     lambda kind: nest(Act.CHECK_PKT_LEN, u16(1, 1200), nest(2, DEC_TTL, DEC_TTL, OUT), nest(3, DEC_TTL, OUT)),
     lambda frame: TTL_63(frame),
-    forms=("linear", "large"),
+    forms=("linear", "large", "list"),
 )
 # The tag is beside the packet, and not counted.
 action(
@@ -371,17 +382,25 @@ action(
 
 
 @test
+def one_list():
+    """the segments that are put together before port 3 are one packet there, but for the last one"""
+    frame = Frame(IP4, ()).after(port=3)
+    check(OUT, same, frame, send_large, {})
+    equal([ovs.flow_stats(flow)[0] for flow in lab.dp.flows()], [2], "packets of the flow")
+
+
+@test
 def fragments():
     """a datagram to be fragmented is so on output, too, after it was for user space"""
     data = packet.ether(packet.ipv6(packet.udp(bytes(range(250)) * 12), packet.UDP), IP6)
     header = struct.pack("=BBHHHH", 1, 3, 62, SEGMENT, 54, 6)
     # Other devices of software would have it fragmented before it comes in.
     tap = Tun("t1", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
-    lab.dp.add("t1", number=3, pids=(lab.nl.pid,))
+    lab.dp.add("t1", number=4, pids=(lab.nl.pid,))
 
     def sent(actions):
         lab.dp.flush()
-        lab.dp.flow_from(3, actions)
+        lab.dp.flow_from(4, actions)
         os.write(tap.fd, header + data)
         got = [lab.wires[2].receive() for _ in range(4)]
         # The id of the fragments is a new one each time.

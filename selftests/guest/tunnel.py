@@ -4,12 +4,13 @@
 """Tunnels: overlays between the datapath and the kernel's own devices, and what keys say of them."""
 
 import os
+import socket
 import struct
 import subprocess
 
 from lib import net, ovs, packet
 from lib.ktap import add, defer, equal, find_module, main, test, true
-from lib.netlink import Socket, attr, nest, parse, u16, u32
+from lib.netlink import PATIENCE, Namespace, Socket, attr, nest, parse, u16, u32
 from lib.overlay import (
     BRIDGE, CSUM, DONT_FRAGMENT, HERE, LEFT, OAM, PEER, PEER_HOST, THERE, THIRD_HOST, Overlay, Tun, Underlay, dst, erspan,
     forget_paths, gbp, geneve, geneve_option, number, ping, port, run_in, set_tunnel, src, tos, try_ping, ttl, tunnel, unload,
@@ -17,6 +18,7 @@ from lib.overlay import (
 from lib.ovs import ACTION, MISS, Act, Datapath, Feature, Fl, Key, Pk, Vp, flow_stats, in_port, output
 
 GRE, VXLAN, GENEVE = 3, 4, 5
+UDP_SEGMENT = 103
 underlay = None
 upcalls = None
 
@@ -269,6 +271,36 @@ def matched():
     equal(hits(geneve(geneve_option(3, b"-bcd"))), 0, "options that differ where it looks")
     equal(hits(geneve(option + option)), 0, "more options")
     equal(hits(), 0, "no options")
+
+
+def datagrams_in_list(kind, version, *more):
+    """Datagrams that GRO has put in a list arrive, though there is less room in front of them than the headers need."""
+    lay = Overlay(underlay, kind, version)
+    lay.connect(*more)
+    ping("left", PEER)
+    run_in("left", "ethtool", "-K", "eth0", "tx-udp-segmentation", "off")
+    net.run("ethtool", "-K", "p1", "gro", "on", "rx-gro-list", "on")
+    defer(net.run, "ethtool", "-K", "p1", "gro", "off", "rx-gro-list", "off")
+    # They are cut up behind the tunnel's headers.
+    net.run("ethtool", "-K", "u0", "tx-gso-list", "off", "gso", "off")
+    defer(net.run, "ethtool", "-K", "u0", "tx-gso-list", "on", "gso", "on")
+    with Namespace("peer"):
+        there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        there.bind((PEER, 5000))
+        there.settimeout(PATIENCE)
+    with Namespace("left"):
+        here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sent = [bytes((i,)) * 500 for i in range(16)]
+    before = lay.dp.stats()[0]
+    with here, there:
+        here.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 500)
+        here.sendto(b"".join(sent), (PEER, 5000))
+        equal([there.recv(1000).hex() for _ in sent], [data.hex() for data in sent], "datagrams")
+    true(lay.dp.stats()[0] - before < len(sent) / 2, "they did not come as a list")
+
+
+add("datagrams in a list go through a VXLAN tunnel over IPv6", datagrams_in_list, "vxlan", 6)
+add("datagrams in a list go through a Geneve tunnel with options", datagrams_in_list, "geneve", 4, geneve(geneve_option(3, bytes(120))))
 
 
 @test

@@ -14,17 +14,29 @@ use core::ptr::{
     NonNull, //
 };
 use kernel::{
-    error::from_err_ptr,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     prelude::*, //
 };
 
+/// The type of a packet whose segments are a list of packets, as they came in.
+const LIST: u32 = bindings::SKB_GSO_FRAGLIST as u32;
+
 impl SkBuff {
     #[inline]
-    fn shared_info(&self) -> &bindings::skb_shared_info {
+    fn shared_info_ptr(&self) -> *mut bindings::skb_shared_info {
         let raw = self.raw();
         // SAFETY: By the type invariant the buffer is valid: the information is behind the end of
-        // its data, aligned.
-        unsafe { &*raw.head.add(raw.end as usize).cast() }
+        // its data.
+        unsafe { raw.head.add(raw.end as usize).cast() }
+    }
+
+    #[inline]
+    fn shared_info(&self) -> &bindings::skb_shared_info {
+        // SAFETY: By the type invariant the buffer is valid, and the information aligned.
+        unsafe { &*self.shared_info_ptr() }
     }
 
     /// Whether the packet stands for several.
@@ -42,6 +54,32 @@ impl SkBuff {
     pub(crate) fn gso_validate_mac_len(&self, len: u32) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::skb_gso_validate_mac_len(self.as_ptr(), len) }
+    }
+
+    /// Has the headers of this packet, which are about to change, be those of all that it stands for.
+    ///
+    /// So they are, but for a list of packets as GRO leaves it with `NETIF_F_GRO_FRAGLIST`. These keep
+    /// their own headers, and are given no more of the first one's than the link layer's, addresses
+    /// and ports. Nor does the kernel look whether there is room in front of them, and what cuts up
+    /// packets behind MPLS labels or NSH does not find their headers: it crashes. Of a list that is
+    /// marked as not to be trusted it makes one packet again, before that is cut up.
+    #[inline]
+    pub(crate) fn share_headers(&mut self) -> Result {
+        if self.raw().data_len != 0 && self.shared_info().gso_type & LIST != 0 {
+            return self.distrust();
+        }
+        Ok(())
+    }
+
+    /// The rest of [`share_headers`](Self::share_headers).
+    #[cold]
+    fn distrust(&mut self) -> Result {
+        // SAFETY: By the type invariant the buffer is not shared.
+        to_result(unsafe { bindings::skb_unclone(self.as_ptr(), bindings::GFP_ATOMIC) })?;
+        // SAFETY: By the type invariant the buffer is valid, and the information aligned. No clone
+        // has it now.
+        unsafe { (*self.shared_info_ptr()).gso_type |= bindings::SKB_GSO_DODGY as u32 };
+        Ok(())
     }
 
     /// Makes the packets that this one stands for.

@@ -39,6 +39,8 @@ def setup():
     net.load()
     find_module()
     net.quiet_devices()
+    # What cuts up large packets behind labels.
+    net.run("modprobe", "mpls_gso")
 
 
 class Kernel:

@@ -32,7 +32,7 @@ static int tell(struct notifier_block *block, unsigned long event, void *data)
 /* Before that of User Mode Linux, which ends everything. */
 static struct notifier_block panicking = { .notifier_call = tell, .priority = INT_MAX };
 
-static void one(struct net_device *dev, u32 shortest, bool fragments)
+static void one(struct net_device *dev, u32 shortest, bool fragile)
 {
 	struct sk_buff *skb, *clone = NULL;
 	struct rnd_state rnd;
@@ -46,7 +46,7 @@ static void one(struct net_device *dev, u32 shortest, bool fragments)
 	}
 	if (shortest >= 100)
 		frame_mend(buffer);
-	skb = packet_make(&rnd, dev, buffer, len, fragments);
+	skb = packet_make(&rnd, dev, buffer, len, fragile);
 	if (!skb)
 		return;
 	/* Somebody else may have it, too. */

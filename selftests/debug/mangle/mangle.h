@@ -25,8 +25,9 @@ struct mangle_run {
 	/*
 	 * Out: array of `count` __u64, for each packet a digest of what was sent
 	 * by our devices, in any order; 0: not wanted. Where they are
-	 * wanted no packet is one to be cut up into fragments: the kernel's module
-	 * damages that if it is sent to user space first.
+	 * wanted no packet is one to be cut up into fragments, or a list of packets:
+	 * the kernel's module damages the one if it is sent to user space first, and
+	 * the other with all headers that it puts in front, until the kernel crashes.
 	 */
 	__u64 digests;
 	__u64 sent;		/* out: how many were sent by our devices */
@@ -51,7 +52,7 @@ void frame_mend(u8 *buf);
 
 /* packet.c */
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, bool fragments);
+			    const u8 *data, u32 len, bool fragile);
 
 /* device.c */
 int device_init(void);

@@ -6,8 +6,13 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <linux/unaligned.h>
 #include <linux/virtio_net.h>
 #include <net/dst_metadata.h>
+#include <net/ip.h>
 
 #include "mangle.h"
 
@@ -86,8 +91,92 @@ static struct sk_buff *lay_out(struct rnd_state *rnd, const u8 *data, u32 len, b
 	return skb;
 }
 
+/* Where the payload of a whole UDP datagram begins, 0 for other packets. */
+static u32 payload_of(const u8 *data, u32 len)
+{
+	const struct iphdr *ip = (const void *)data + ETH_HLEN;
+	u32 at = 0;
+
+	if (len < ETH_HLEN + sizeof(struct ipv6hdr))
+		return 0;
+	switch (get_unaligned_be16(data + 2 * ETH_ALEN)) {
+	case ETH_P_IP:
+		if (ip->version == 4 && ip->ihl == 5 && ip->protocol == IPPROTO_UDP &&
+		    !ip_is_fragment(ip))
+			at = ETH_HLEN + sizeof(*ip) + sizeof(struct udphdr);
+		break;
+	case ETH_P_IPV6:
+		if (ip->version == 6 && ((const struct ipv6hdr *)ip)->nexthdr == IPPROTO_UDP)
+			at = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct udphdr);
+		break;
+	}
+	return at < len ? at : 0;
+}
+
+/* Lengths for a payload of `size` bytes. */
+static void set_lengths(u8 *data, u32 headers, u32 size)
+{
+	struct udphdr *udp = (void *)data + headers - sizeof(*udp);
+	struct iphdr *ip = (void *)data + ETH_HLEN;
+
+	udp->len = htons(sizeof(*udp) + size);
+	if (ip->version == 4) {
+		ip->tot_len = htons(headers - ETH_HLEN + size);
+		ip_send_check(ip);
+	} else {
+		((struct ipv6hdr *)ip)->payload_len = udp->len;
+	}
+}
+
+/*
+ * Datagrams of one flow as GRO leaves them with NETIF_F_GRO_FRAGLIST: one with its
+ * headers, in whose list are the payloads of the others. Before each of them are its
+ * own headers, and no more room than drivers leave.
+ */
+static struct sk_buff *datagrams(struct rnd_state *rnd, const u8 *data, u32 len, u32 headers)
+{
+	u32 size = max(1 + below(rnd, len - headers), (len - headers) / 64 + 1), at = headers;
+	struct sk_buff *skb = NULL, **next = &skb;
+
+	do {
+		u32 some = min(size, len - at);
+		struct sk_buff *piece = alloc_skb(NET_SKB_PAD + headers + some, GFP_ATOMIC | __GFP_NOWARN);
+
+		if (!piece) {
+			kfree_skb(skb);
+			return NULL;
+		}
+		skb_reserve(piece, NET_SKB_PAD);
+		skb_reset_mac_header(piece);
+		skb_set_network_header(piece, ETH_HLEN);
+		skb_set_transport_header(piece, headers - sizeof(struct udphdr));
+		skb_put_data(piece, data, headers);
+		skb_put_data(piece, data + at, some);
+		set_lengths(piece->data, headers, some);
+		piece->ip_summed = CHECKSUM_UNNECESSARY;
+		*next = piece;
+		if (next == &skb) {
+			next = &skb_shinfo(skb)->frag_list;
+		} else {
+			skb_pull(piece, headers);
+			next = &piece->next;
+			skb->len += some;
+			skb->data_len += some;
+			skb->truesize += piece->truesize;
+		}
+		at += some;
+	} while (at < len);
+	if (skb->data_len) {
+		set_lengths(skb->data, headers, len - headers);
+		skb_shinfo(skb)->gso_size = size;
+		skb_shinfo(skb)->gso_segs = DIV_ROUND_UP(len - headers, size);
+		skb_shinfo(skb)->gso_type = SKB_GSO_UDP_L4 | SKB_GSO_FRAGLIST;
+	}
+	return skb;
+}
+
 /* What a guest says about a packet, as far as the kernel believes it. */
-static bool offload(struct rnd_state *rnd, struct sk_buff *skb, bool fragments)
+static bool offload(struct rnd_state *rnd, struct sk_buff *skb, bool fragile)
 {
 	static const u8 types[] = {
 		VIRTIO_NET_HDR_GSO_NONE, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6,
@@ -105,7 +194,7 @@ static bool offload(struct rnd_state *rnd, struct sk_buff *skb, bool fragments)
 		.csum_offset = one_in(rnd, 8) ? below(rnd, 32) : one_of(rnd, offsets),
 	};
 
-	if (!fragments && hdr.gso_type == VIRTIO_NET_HDR_GSO_UDP)
+	if (!fragile && hdr.gso_type == VIRTIO_NET_HDR_GSO_UDP)
 		hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
 	return !virtio_net_hdr_to_skb(skb, &hdr, true);
 }
@@ -157,17 +246,24 @@ static void tunnel(struct rnd_state *rnd, struct sk_buff *skb)
 }
 
 struct sk_buff *packet_make(struct rnd_state *rnd, struct net_device *dev,
-			    const u8 *data, u32 len, bool fragments)
+			    const u8 *data, u32 len, bool fragile)
 {
 	bool offloads = one_in(rnd, 4);
-	struct sk_buff *skb = lay_out(rnd, data, len, !offloads);
+	u32 headers = fragile && one_in(rnd, 4) ? payload_of(data, len) : 0;
+	struct sk_buff *skb;
 
+	if (headers)
+		skb = datagrams(rnd, data, len, headers);
+	else
+		skb = lay_out(rnd, data, len, !offloads);
 	if (!skb)
 		return NULL;
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
-	if (offloads) {
-		if (!offload(rnd, skb, fragments)) {
+	if (headers) {
+		skb->protocol = eth_type_trans(skb, dev);
+	} else if (offloads) {
+		if (!offload(rnd, skb, fragile)) {
 			kfree_skb(skb);
 			return NULL;
 		}
